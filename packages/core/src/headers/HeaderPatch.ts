@@ -1,0 +1,82 @@
+/**
+ * What one source has to say about the headers of a server: fields to set, fields to remove, fields it leaves out.
+ *
+ * Every field that enters here was checked; every value is `Redacted` from here to the request.
+ */
+import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import type { Place } from "../server/ServerEntry.ts"
+import { HeaderForbidden, HeaderInvalid, HeaderTooLarge } from "./HeaderError.ts"
+import { isProtocolOwned, nameDefect, VALUE_LIMIT, NAME_LIMIT, valueDefect } from "./HeaderField.ts"
+
+/** A field that a source sets. */
+export interface SetField {
+  readonly name: string
+  readonly value: Redacted.Redacted
+  /** Where that is declared: a place in a file, a command, a module. */
+  readonly declared: string
+}
+
+/** A field that a source takes away from those below it. */
+export interface RemovedField {
+  readonly name: string
+  readonly declared: string
+}
+
+/** A field that a source would set and does not, and why. */
+export interface OmittedField {
+  readonly name: string
+  readonly declared: string
+  readonly why: string
+}
+
+export interface HeaderPatch {
+  /** The id of the source. */
+  readonly source: string
+  /** Where the source stands in the order of precedence; higher wins. */
+  readonly rank: number
+  /** The source's own counter: it grows with every new answer. */
+  readonly generation: number
+  readonly set: ReadonlyArray<SetField>
+  readonly remove: ReadonlyArray<RemovedField>
+  readonly omitted: ReadonlyArray<OmittedField>
+  /** Epoch milliseconds after which the patch must not be used on a live connection. */
+  readonly expiresAt?: number
+}
+
+/** A patch that does nothing. */
+export const empty = (source: string, rank: number): HeaderPatch => ({
+  source,
+  rank,
+  generation: 0,
+  set: [],
+  remove: [],
+  omitted: []
+})
+
+/** A checked field, or the reason why it is none. */
+export const setField = (
+  name: string,
+  value: string,
+  declared: string,
+  place?: Place
+): Result.Result<SetField, HeaderInvalid | HeaderForbidden | HeaderTooLarge> => {
+  if (name.length > NAME_LIMIT) {
+    return Result.fail(new HeaderTooLarge({ field: `${name.slice(0, 32)}…`, rule: nameDefect(name) ?? "" }))
+  }
+  const badName = nameDefect(name)
+  if (badName !== undefined)
+    return Result.fail(new HeaderInvalid({ field: printable(name), rule: badName, ...at(place) }))
+  if (isProtocolOwned(name)) return Result.fail(new HeaderForbidden({ field: name, ...at(place) }))
+  if (value.length > VALUE_LIMIT) {
+    return Result.fail(new HeaderTooLarge({ field: name, rule: `a value has at most ${VALUE_LIMIT} bytes` }))
+  }
+  const badValue = valueDefect(value)
+  if (badValue !== undefined) return Result.fail(new HeaderInvalid({ field: name, rule: badValue, ...at(place) }))
+  return Result.succeed({ name, value: Redacted.make(value, { label: name }), declared })
+}
+
+const at = (place: Place | undefined) => (place === undefined ? {} : { place })
+
+/** A broken name is shown, so it must not break the terminal it is shown on. */
+const printable = (name: string): string => JSON.stringify(name).slice(1, -1)

@@ -1,0 +1,134 @@
+/**
+ * The headers of one request and where each came from.
+ *
+ * {@link merge} is the only place that decides between sources: the higher rank wins, equal ranks in the order given,
+ * and what loses is kept as provenance. {@link ResolvedHeaders.reveal} is the only way from here to plain text.
+ */
+import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import { HeaderTooLarge } from "./HeaderError.ts"
+import { FIELD_COUNT_LIMIT, foldName, TOTAL_LIMIT } from "./HeaderField.ts"
+import type { HeaderPatch } from "./HeaderPatch.ts"
+
+/** A statement of a source about a field. */
+export interface Statement {
+  readonly source: string
+  /** Where that is declared: a place in a file, a command, a module. */
+  readonly declared: string
+}
+
+/** What a field owes its value, or its absence, to. */
+export interface Provenance extends Statement {
+  readonly name: string
+  /** `undefined` where the field is not sent. */
+  readonly value: Redacted.Redacted | undefined
+  /** Statements of other sources that this one beat, highest first. */
+  readonly shadowed: ReadonlyArray<Statement>
+  /** Why the field is not sent; absent where it is. */
+  readonly notSent?: string
+}
+
+export class ResolvedHeaders {
+  /** One entry per field, sent or not, in the order the fields were first named. */
+  readonly provenance: ReadonlyArray<Provenance>
+  /** The generation of every source that took part. */
+  readonly generations: ReadonlyMap<string, number>
+
+  constructor(provenance: ReadonlyArray<Provenance>, generations: ReadonlyMap<string, number>) {
+    this.provenance = provenance
+    this.generations = generations
+  }
+
+  /** The entry of a field that is sent, by name without regard to case. */
+  get(name: string): Provenance | undefined {
+    const folded = foldName(name)
+    return this.provenance.find((entry) => entry.value !== undefined && foldName(entry.name) === folded)
+  }
+
+  /**
+   * The fields in plain text: the single exit. Called where the request is written, and by a hook's own copy.
+   */
+  reveal(): ReadonlyArray<readonly [name: string, value: string]> {
+    return this.provenance.flatMap((entry) =>
+      entry.value === undefined ? [] : [[entry.name, Redacted.value(entry.value)] as const]
+    )
+  }
+}
+
+/** No headers at all. */
+export const none = new ResolvedHeaders([], new Map())
+
+/**
+ * Merges patches into the headers of one request; pure, and the only judge between sources (design rule 1).
+ *
+ * Fails where the fields together exceed the count or the bytes that a request may carry.
+ */
+export const merge = (patches: ReadonlyArray<HeaderPatch>): Result.Result<ResolvedHeaders, HeaderTooLarge> => {
+  const ordered = patches.map((patch, index) => ({ patch, index }))
+  ordered.sort((a, b) => a.patch.rank - b.patch.rank || a.index - b.index)
+
+  const fields = new Map<string, Provenance>()
+  const generations = new Map<string, number>()
+  for (const { patch } of ordered) {
+    generations.set(patch.source, patch.generation)
+    for (const field of patch.set) {
+      fields.set(foldName(field.name), overlay(fields, patch.source, field))
+    }
+    for (const field of patch.remove) {
+      const below = fields.get(foldName(field.name))
+      if (below === undefined) continue
+      fields.set(foldName(field.name), {
+        ...overlay(fields, patch.source, { ...field, value: undefined }),
+        notSent: `removed by ${patch.source}`
+      })
+    }
+    for (const field of patch.omitted) {
+      // A source that says nothing in the end does not displace one that said something.
+      if (fields.has(foldName(field.name))) continue
+      fields.set(foldName(field.name), {
+        name: field.name,
+        value: undefined,
+        source: patch.source,
+        declared: field.declared,
+        shadowed: [],
+        notSent: field.why
+      })
+    }
+  }
+
+  const provenance = [...fields.values()]
+  const sent = provenance.filter((entry) => entry.value !== undefined)
+  if (sent.length > FIELD_COUNT_LIMIT) {
+    return Result.fail(new HeaderTooLarge({ rule: `a request has at most ${FIELD_COUNT_LIMIT} fields from sources` }))
+  }
+  const bytes = sent.reduce(
+    (total, entry) => total + entry.name.length + (entry.value === undefined ? 0 : Redacted.value(entry.value).length),
+    0
+  )
+  if (bytes > TOTAL_LIMIT) {
+    return Result.fail(
+      new HeaderTooLarge({ rule: `the fields of a request have at most ${TOTAL_LIMIT} bytes together` })
+    )
+  }
+  return Result.succeed(new ResolvedHeaders(provenance, generations))
+}
+
+const overlay = (
+  fields: ReadonlyMap<string, Provenance>,
+  source: string,
+  field: { readonly name: string; readonly value: Redacted.Redacted | undefined; readonly declared: string }
+): Provenance => {
+  const below = fields.get(foldName(field.name))
+  return {
+    name: field.name,
+    value: field.value,
+    source,
+    declared: field.declared,
+    shadowed:
+      below === undefined
+        ? []
+        : below.value === undefined && below.notSent !== undefined && below.shadowed.length === 0
+          ? []
+          : [{ source: below.source, declared: below.declared }, ...below.shadowed]
+  }
+}

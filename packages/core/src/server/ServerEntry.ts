@@ -1,0 +1,116 @@
+/**
+ * One MCP server of a configuration, whichever dialect it was written in, with the place of each thing it says.
+ *
+ * Nothing here is evaluated: header values and the URL are templates, a helper is a command. What a `project` or
+ * `remote` entry would execute or send from outside its own text needs approval (see `trust/`).
+ */
+import type { Template } from "./Template.ts"
+
+/** Where something was written, as an error names it: `file:line:column (path in the document)`. */
+export interface Place {
+  /** Absolute path or URL of the document; for entries supplied by code, what the caller calls itself. */
+  readonly file: string
+  /** From 1; absent where the text has no lines (entries supplied by code). */
+  readonly line?: number
+  /** From 1. */
+  readonly column?: number
+  /** The path within the document, such as `mcpServers.linear.headers.X-Api-Key`. */
+  readonly path?: string
+}
+
+/** `file:line:column` and, where there is one, the path within the document. */
+export const formatPlace = (place: Place): string => {
+  const position = place.line === undefined ? place.file : `${place.file}:${place.line}:${place.column ?? 1}`
+  return place.path === undefined ? position : `${position} (${place.path})`
+}
+
+/**
+ * How far an entry is trusted, fixed by where it was read, before anything in it is.
+ *
+ * `user` and `managed` entries are the person's and the administrator's own; `project` and `remote` ones came with
+ * somebody else's files.
+ */
+export type OriginScope = "managed" | "user" | "project" | "remote"
+
+export interface Origin {
+  readonly scope: OriginScope
+  /** Absolute path or URL of the document the entry was read from; a name for entries supplied by code. */
+  readonly source: string
+  /** Absolute folder that relative paths start from and helpers run in; absent for `remote`. */
+  readonly directory?: string
+  /** Absolute root of the repository a `project` file lies in: the workspace, whose files a digest covers. */
+  readonly workspace?: string
+}
+
+/** Whether entries of this origin need an approval before anything is executed or read for them. */
+export const needsApproval = (origin: Origin): boolean => origin.scope === "project" || origin.scope === "remote"
+
+/** One header of the entry's own `headers`. */
+export interface StaticHeader {
+  readonly name: string
+  readonly value: Template
+  readonly place: Place
+}
+
+/** A program that prints headers; see the helper contract in the package's README. */
+export interface Helper {
+  /** An argument array is executed directly; a string is run by `sh -c`, as Claude Code does. */
+  readonly command: ReadonlyArray<string> | string
+  /** Added to the helper's environment. */
+  readonly environment: ReadonlyMap<string, Template>
+  /** Milliseconds from the spawn, 100 to 120,000. Default 10,000. */
+  readonly timeout: number
+  /** Further attempts after a failure, exponential from `delay` milliseconds. Default: none. */
+  readonly retry: { readonly times: number; readonly delay: number }
+  /** Credential-like variables that a `project` or `remote` helper keeps. */
+  readonly passEnv: ReadonlyArray<string>
+  /** Whether a later connection may use an earlier result: not at all, until its `expires`, or for so many seconds. */
+  readonly cache: "never" | "expires" | number
+  /** What a failure does to the connection: refuse it, or connect with the other sources. */
+  readonly onFailure: "fail" | "static"
+  /** Further workspace files that the trust digest covers; `undefined` where the entry does not say. */
+  readonly files?: ReadonlyArray<string>
+  readonly place: Place
+}
+
+export const HELPER_TIMEOUT_DEFAULT = 10_000
+export const HELPER_TIMEOUT_MINIMUM = 100
+export const HELPER_TIMEOUT_MAXIMUM = 120_000
+
+/** A module whose default export has an `mcp.call.before` function. */
+export interface HookModule {
+  /** Absolute path. */
+  readonly path: string
+  readonly place: Place
+}
+
+/** A server reached over HTTP. */
+export interface HttpEndpoint {
+  readonly type: "http"
+  /** `auto`: Streamable HTTP first, HTTP+SSE on a 4xx that is not 401, 403 or 429. */
+  readonly transport: "http" | "sse" | "auto"
+  readonly url: Template
+}
+
+/** A server that is a program of its own. */
+export interface StdioEndpoint {
+  readonly type: "stdio"
+  readonly command: string
+  readonly args: ReadonlyArray<string>
+  readonly env: ReadonlyMap<string, Template>
+}
+
+export interface ServerEntry {
+  readonly name: string
+  readonly origin: Origin
+  readonly place: Place
+  readonly endpoint: HttpEndpoint | StdioEndpoint
+  readonly headers: ReadonlyArray<StaticHeader>
+  readonly helper?: Helper
+  /** In the order they run. */
+  readonly hooks: ReadonlyArray<HookModule>
+  /** Milliseconds for connecting, default 30,000. */
+  readonly connectTimeout: number
+}
+
+export const CONNECT_TIMEOUT_DEFAULT = 30_000

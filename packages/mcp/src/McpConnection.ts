@@ -1,0 +1,46 @@
+/**
+ * A live client of one server for one principal, shared by all of the principal's sessions.
+ *
+ * Each call carries the headers of the `CurrentCall` of the fiber that makes it; what the connection itself sends
+ * carries those of its owner.
+ */
+import type {
+  CallToolResult,
+  GetPromptResult,
+  Prompt,
+  ReadResourceResult,
+  Resource,
+  Tool
+} from "@modelcontextprotocol/client"
+import type * as Effect from "effect/Effect"
+import type { McpError } from "./McpError.ts"
+
+export interface CallOptions {
+  /** Milliseconds until the call is given up and cancelled at the server. Default 60,000. */
+  readonly timeout?: number
+}
+
+export interface McpConnection {
+  readonly server: string
+  readonly principal: string
+  /** `legacy`: MCP up to 2025-11-25. `modern`: 2026-07-28. */
+  readonly era: "legacy" | "modern"
+  readonly protocolVersion: string
+  readonly serverInfo: { readonly name: string; readonly version: string }
+  /** All pages. */
+  readonly listTools: Effect.Effect<ReadonlyArray<Tool>, McpError>
+  /** `isError` results are results, not failures. */
+  readonly callTool: (
+    name: string,
+    args?: Readonly<Record<string, unknown>>,
+    options?: CallOptions
+  ) => Effect.Effect<CallToolResult, McpError>
+  readonly listPrompts: Effect.Effect<ReadonlyArray<Prompt>, McpError>
+  readonly getPrompt: (
+    name: string,
+    args?: Readonly<Record<string, string>>,
+    options?: CallOptions
+  ) => Effect.Effect<GetPromptResult, McpError>
+  readonly listResources: Effect.Effect<ReadonlyArray<Resource>, McpError>
+  readonly readResource: (uri: string, options?: CallOptions) => Effect.Effect<ReadResourceResult, McpError>
+}

@@ -1,0 +1,128 @@
+/**
+ * Why a connection could not be made or a call did not succeed: one error, whose `reason` says what went wrong.
+ *
+ * What a server answered is shown with every value we sent masked (fault F83).
+ */
+import type { ConfigError } from "@letterhead/core/server/ConfigError"
+import type { HeaderError } from "@letterhead/core/headers/HeaderError"
+import * as Data from "effect/Data"
+
+/** The entry is not there, or was skipped. Nothing was sent. */
+export class ConfigFailed extends Data.TaggedError("ConfigFailed")<{ readonly error: ConfigError }> {
+  override get message(): string {
+    return this.error.message
+  }
+}
+
+/** The headers could not be put together. The request was not sent. */
+export class HeadersFailed extends Data.TaggedError("HeadersFailed")<{ readonly error: HeaderError }> {
+  override get message(): string {
+    return this.error.message
+  }
+}
+
+/** The server refused the credential (401), after the one renewal that it is worth. */
+export class Unauthorized extends Data.TaggedError("Unauthorized")<{
+  /** The source that supplied the credential; `undefined` where none did. */
+  readonly source: string | undefined
+  readonly declared: string | undefined
+  readonly description: string
+}> {
+  override get message(): string {
+    return this.source === undefined
+      ? `401: the server asks for a credential and no source supplies one; ${this.description}`
+      : `401: the server refused the credential from ${this.source} (${this.declared}); ${this.description}`
+  }
+}
+
+/** The server knows the caller and refuses the call (403). */
+export class Forbidden extends Data.TaggedError("Forbidden")<{ readonly description: string }> {
+  override get message(): string {
+    return `403: ${this.description}`
+  }
+}
+
+/** The server answered with another HTTP error. */
+export class HttpFailed extends Data.TaggedError("HttpFailed")<{
+  readonly status: number
+  readonly description: string
+}> {
+  override get message(): string {
+    return `HTTP ${this.status}: ${this.description}`
+  }
+}
+
+/** The server answered with a redirect to another origin; no header went there. */
+export class RedirectRefused extends Data.TaggedError("RedirectRefused")<{ readonly target: string }> {
+  override get message(): string {
+    return `the server redirects to ${this.target}; headers go to the configured origin only. If that is where the server is now, put it into "url"`
+  }
+}
+
+/** No connection to the server. */
+export class Unreachable extends Data.TaggedError("Unreachable")<{
+  readonly url: string
+  readonly description: string
+}> {
+  override get message(): string {
+    return `cannot reach ${this.url}: ${this.description}`
+  }
+}
+
+/** The server did not answer in time. */
+export class CallTimedOut extends Data.TaggedError("CallTimedOut")<{
+  readonly operation: string
+  readonly milliseconds: number
+}> {
+  override get message(): string {
+    return `${this.operation} was not answered within ${this.milliseconds} ms`
+  }
+}
+
+/** The server answered the request with a JSON-RPC error, or with something that is not MCP. */
+export class ProtocolFailed extends Data.TaggedError("ProtocolFailed")<{
+  readonly code: number | undefined
+  readonly description: string
+}> {
+  override get message(): string {
+    return this.code === undefined ? this.description : `${this.description} (code ${this.code})`
+  }
+}
+
+/** The entry asks for a transport that this version does not speak. */
+export class TransportUnsupported extends Data.TaggedError("TransportUnsupported")<{ readonly transport: string }> {
+  override get message(): string {
+    return `${this.transport} servers cannot be reached by this version; it speaks Streamable HTTP`
+  }
+}
+
+/** The connection was closed before the call was answered. */
+export class ConnectionClosed extends Data.TaggedError("ConnectionClosed")<{ readonly description: string }> {
+  override get message(): string {
+    return this.description
+  }
+}
+
+export type McpErrorReason =
+  | ConfigFailed
+  | HeadersFailed
+  | Unauthorized
+  | Forbidden
+  | HttpFailed
+  | RedirectRefused
+  | Unreachable
+  | CallTimedOut
+  | ProtocolFailed
+  | TransportUnsupported
+  | ConnectionClosed
+
+/** The one error of `@letterhead/mcp`. */
+export class McpError extends Data.TaggedError("McpError")<{
+  readonly server: string
+  readonly reason: McpErrorReason
+}> {
+  override get message(): string {
+    const text = this.reason.message
+    return text.startsWith(`server "${this.server}"`) ? text : `server "${this.server}": ${text}`
+  }
+}

@@ -1,0 +1,2 @@
+// Vitest 5 looks for this name; editors do too.
+export { default } from "./vitest.workspace.ts"
