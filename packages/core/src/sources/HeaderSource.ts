@@ -2,9 +2,8 @@
  * Something that yields header fields for a server.
  *
  * A source knows no other source; the resolver alone knows the order. To add one, write a file that makes a
- * `HeaderSource` and put it into the list that {@link HeaderSources} holds.
+ * `HeaderSource` and put it into the list in `HeaderSources.ts`.
  */
-import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type { CallContext } from "../call/CallContext.ts"
 import type { HeaderError } from "../headers/HeaderError.ts"
@@ -59,8 +58,3 @@ export interface HeaderSource {
     response: ChallengeResponse
   ) => Effect.Effect<boolean, HeaderError>
 }
-
-/** The sources of a runtime; a list that its author can extend. Order matters only between equal ranks. */
-export class HeaderSources extends Context.Service<HeaderSources, ReadonlyArray<HeaderSource>>()(
-  "@letterhead/core/sources/HeaderSources"
-) {}
