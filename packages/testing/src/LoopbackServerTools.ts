@@ -1,0 +1,129 @@
+/**
+ * What a loopback server offers: tools, a prompt and a resource, the same in both eras.
+ *
+ * | tool | does |
+ * |---|---|
+ * | `echo` | answers its arguments as JSON text |
+ * | `whoami` | answers the headers of the request as JSON text, nothing left out: it is a test server |
+ * | `slow` | answers after `ms` milliseconds, unless it is cancelled; see {@link SlowCall} |
+ * | `fail` | answers a result with `isError` and the text of `message` |
+ * | `drop` | legacy and SSE: closes the POST's stream after its first event and answers after `ms` milliseconds on the stream that the client resumes; otherwise only waits |
+ * | `region` | its argument `region` is annotated `x-mcp-header`: a modern client repeats it in `Mcp-Param-Region` |
+ * | `ask` | legacy and SSE: pings the client in the middle of the call, so that the client posts a reply |
+ *
+ * The prompt `greeting` takes a `session` argument; the resource is `loopback://note`.
+ */
+import { type CallToolResult, fromJsonSchema, McpServer, type ServerContext } from "@modelcontextprotocol/server"
+import { MARK_ARGUMENT } from "./RecordedRequest.ts"
+
+/** A call of `slow` that reached the server. */
+export interface SlowCall {
+  readonly sessionMark?: string
+  readonly outcome: "running" | "answered" | "cancelled"
+}
+
+/** The calls of `slow`, noted by the tools and read by the server that offers them. */
+export type SlowCalls = Array<SlowCall>
+
+export const SERVER_NAME = "loopback"
+export const SERVER_VERSION = "1.0.0"
+export const RESOURCE_URI = "loopback://note"
+
+/** A server with all of the above; one per session (legacy) or per request (modern). */
+export const makeServer = (slowCalls: SlowCalls): McpServer => {
+  const server = new McpServer({ name: SERVER_NAME, version: SERVER_VERSION })
+
+  server.registerTool("echo", { description: "Returns its arguments", inputSchema: anything }, (args) =>
+    text(JSON.stringify(args))
+  )
+
+  server.registerTool(
+    "whoami",
+    { description: "Returns the headers of the request", inputSchema: anything },
+    (_args, context) => text(JSON.stringify(Object.fromEntries(context.http?.req?.headers ?? [])))
+  )
+
+  server.registerTool("slow", { description: "Waits", inputSchema: waiting }, async (args, context) => {
+    const index = slowCalls.length
+    const note = (outcome: SlowCall["outcome"]) => {
+      const mark = args[MARK_ARGUMENT]
+      slowCalls[index] = typeof mark === "string" ? { sessionMark: mark, outcome } : { outcome }
+    }
+    note("running")
+    const outcome = await wait(args.ms, context.mcpReq.signal)
+    note(outcome)
+    return text(outcome)
+  })
+
+  server.registerTool("fail", { description: "Reports an error", inputSchema: failing }, (args) => ({
+    ...text(args.message ?? "failed on purpose"),
+    isError: true
+  }))
+
+  server.registerTool("drop", { description: "Closes its stream", inputSchema: waiting }, async (args, context) => {
+    context.http?.closeSSE?.()
+    await wait(args.ms ?? DROP_DELAY, context.mcpReq.signal)
+    return text("resumed")
+  })
+
+  server.registerTool("region", { description: "Takes a header parameter", inputSchema: regional }, (args) =>
+    text(args.region)
+  )
+
+  server.registerTool("ask", { description: "Pings the client", inputSchema: anything }, async (_args, context) => {
+    await context.mcpReq.send({ method: "ping" }, { timeout: ASK_TIMEOUT })
+    return text("answered")
+  })
+
+  server.registerPrompt("greeting", { description: "Greets", argsSchema: marked }, (args) => ({
+    messages: [{ role: "user", content: { type: "text", text: `hello ${args.session ?? "nobody"}` } }]
+  }))
+
+  server.registerResource("note", RESOURCE_URI, { mimeType: "text/plain" }, (uri) => ({
+    contents: [{ uri: uri.href, mimeType: "text/plain", text: "a note" }]
+  }))
+
+  return server
+}
+
+/** Milliseconds after which `drop` answers where the call names no time. */
+const DROP_DELAY = 50
+/** Milliseconds that `ask` gives the client for its reply. */
+const ASK_TIMEOUT = 5_000
+
+// Compiled once: the modern era makes a server per request.
+const anything = fromJsonSchema<Record<string, unknown>>({ type: "object" })
+const waiting = fromJsonSchema<{ readonly ms?: number; readonly session?: string }>({
+  type: "object",
+  properties: { ms: { type: "number" }, session: { type: "string" } }
+})
+const failing = fromJsonSchema<{ readonly message?: string }>({
+  type: "object",
+  properties: { message: { type: "string" } }
+})
+const regionProperty = { type: "string", "x-mcp-header": "Region" } as const
+const regional = fromJsonSchema<{ readonly region: string }>({
+  type: "object",
+  properties: { region: regionProperty },
+  required: ["region"]
+})
+const marked = fromJsonSchema<{ readonly session?: string }>({
+  type: "object",
+  properties: { session: { type: "string" } }
+})
+
+const text = (content: string): CallToolResult => ({ content: [{ type: "text", text: content }] })
+
+const wait = (ms: number | undefined, signal: ServerContext["mcpReq"]["signal"]): Promise<"answered" | "cancelled"> =>
+  new Promise((resolve) => {
+    if (signal.aborted) return resolve("cancelled")
+    const timer = setTimeout(() => resolve("answered"), ms ?? 0)
+    signal.addEventListener(
+      "abort",
+      () => {
+        clearTimeout(timer)
+        resolve("cancelled")
+      },
+      { once: true }
+    )
+  })

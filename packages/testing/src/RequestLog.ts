@@ -1,0 +1,39 @@
+/** Every request of a test server, in the order received, each with the status it was answered with. */
+import type * as Http from "node:http"
+import * as RecordedRequest from "./RecordedRequest.ts"
+
+interface Line {
+  readonly request: RecordedRequest.RecordedRequest
+  /** Held until the answer is complete. */
+  response: Http.ServerResponse | undefined
+  status: number | undefined
+}
+
+export class RequestLog {
+  private lines: Array<Line> = []
+
+  /** Notes a request; its status follows the response. */
+  add(request: Http.IncomingMessage, response: Http.ServerResponse, body: string): RecordedRequest.RecordedRequest {
+    const line: Line = { request: RecordedRequest.read(request, body), response, status: undefined }
+    this.lines.push(line)
+    response.once("close", () => {
+      line.status = statusOf(response)
+      line.response = undefined
+    })
+    return line.request
+  }
+
+  list(): ReadonlyArray<RecordedRequest.RecordedRequest> {
+    return this.lines.map((line) => {
+      const status = line.response === undefined ? line.status : statusOf(line.response)
+      return status === undefined ? line.request : { ...line.request, status }
+    })
+  }
+
+  clear(): void {
+    this.lines = []
+  }
+}
+
+const statusOf = (response: Http.ServerResponse): number | undefined =>
+  response.headersSent ? response.statusCode : undefined

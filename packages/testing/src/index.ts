@@ -1,0 +1,13 @@
+/**
+ * What tests of Letterhead, and of programs built on it, stand on: test servers and mock layers.
+ *
+ * Each module is also a subpath of the package, such as `@letterhead/testing/LoopbackServer`.
+ */
+export * as EntryFixture from "./EntryFixture.ts"
+export * as LoopbackListener from "./LoopbackListener.ts"
+export * as LoopbackServer from "./LoopbackServer.ts"
+export * as LoopbackServerFault from "./LoopbackServerFault.ts"
+export * as LoopbackServerTokens from "./LoopbackServerTokens.ts"
+export * as LoopbackServerTools from "./LoopbackServerTools.ts"
+export * as RecordedRequest from "./RecordedRequest.ts"
+export * as RecordingServer from "./RecordingServer.ts"
