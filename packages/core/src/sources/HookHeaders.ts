@@ -31,14 +31,17 @@ interface Entry {
   readonly value: string | undefined
 }
 
+/** Fields by folded name. */
+export type Fields = ReadonlyMap<string, Entry>
+
 /** What a hook sees in place of a value: how long it is, in characters that no header value may have. */
 const mask = (value: string): string => `•••• (${value.length} characters)`
 
 export interface HookHeaders {
   /** A fresh object for the next hook. */
   readonly view: () => Record<string, string | undefined>
-  /** Reads what a hook left, once; later changes to the object do nothing. */
-  readonly take: (left: Record<string, string | undefined>, module: string) => void
+  /** Takes over what a hook left. */
+  readonly take: (left: Fields, module: string) => void
   readonly changes: () => ReadonlyArray<Change>
 }
 
@@ -46,30 +49,33 @@ export interface HookHeaders {
 export const make = (fields: ReadonlyArray<ShownField>): HookHeaders => {
   const shown = (field: ShownField) => (field.visible ? field.value : mask(field.value))
   const before = new Map(fields.map((field) => [foldName(field.name), { name: field.name, value: shown(field) }]))
-  let current: ReadonlyMap<string, Entry> = before
+  let current: Fields = before
   const changedBy = new Map<string, string>()
 
   return {
     view: () => caseless(current),
     take: (left, module) => {
-      const after = read(left)
-      for (const folded of new Set([...current.keys(), ...after.keys()])) {
-        if (current.get(folded)?.value !== after.get(folded)?.value) changedBy.set(folded, module)
+      for (const folded of new Set([...current.keys(), ...left.keys()])) {
+        if (!isSame(current.get(folded), left.get(folded))) changedBy.set(folded, module)
       }
-      current = after
+      current = left
     },
     changes: () =>
       [...changedBy].flatMap(([folded, module]) => {
         const was = before.get(folded)
         const is = current.get(folded)
-        if (was !== undefined && is !== undefined && was.value === is.value) return []
+        if (isSame(was, is)) return []
         return [{ name: is?.name ?? was?.name ?? folded, value: is?.value, module, existed: was !== undefined }]
       })
   }
 }
 
-/** What an object holds, by folded name; of two spellings of one name the last one counts. */
-const read = (left: unknown): Map<string, Entry> => {
+/**
+ * A copy of what a hook left; later changes to the object do nothing. Of two spellings of one name the last counts.
+ *
+ * The object is the hook's own, so reading it can throw.
+ */
+export const read = (left: unknown): Fields => {
   const entries = new Map<string, Entry>()
   if (!Predicate.isObject(left)) return entries
   for (const [name, value] of Object.entries(left)) {
@@ -78,8 +84,11 @@ const read = (left: unknown): Map<string, Entry> => {
   return entries
 }
 
+const isSame = (a: Entry | undefined, b: Entry | undefined): boolean =>
+  (a === undefined) === (b === undefined) && a?.value === b?.value
+
 /** A plain object to look at, whose names compare without regard to case. */
-const caseless = (fields: ReadonlyMap<string, Entry>): Record<string, string | undefined> => {
+const caseless = (fields: Fields): Record<string, string | undefined> => {
   const spelling = new Map([...fields].map(([folded, entry]) => [folded, entry.name]))
   const target: Record<string, string | undefined> = Object.create(null)
   for (const entry of fields.values()) target[entry.name] = entry.value

@@ -96,9 +96,10 @@ export const make: Effect.Effect<HeaderSource, never, TrustGate | Path.Path> = E
       )
     )
     for (const hook of yield* load(entry)) {
-      const output = { headers: headers.view() }
-      yield* runHook(hook, { ...input }, output).pipe(Effect.mapError((reason) => inEntry(entry, reason)))
-      headers.take(output.headers, hook.declaration.path)
+      const left = yield* runHook(hook, { ...input }, { headers: headers.view() }).pipe(
+        Effect.mapError((reason) => inEntry(entry, reason))
+      )
+      headers.take(left, hook.declaration.path)
     }
     const patch = yield* toPatch(entry, headers.changes())
     applied.set(call, patch)
@@ -112,9 +113,12 @@ const runHook = (
   hook: LoadedHook,
   input: HookModule.HookInput,
   output: HookModule.HookOutput
-): Effect.Effect<void, HookFailed> =>
+): Effect.Effect<HookHeaders.Fields, HookFailed> =>
   Effect.tryPromise({
-    try: async () => hook.run(input, output),
+    try: async () => {
+      await hook.run(input, output)
+      return HookHeaders.read(output.headers)
+    },
     catch: (cause) =>
       new HookFailed({ module: hook.declaration.path, description: `threw (${HookModule.kindOf(cause)})` })
   }).pipe(

@@ -1,0 +1,295 @@
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { assert, it } from "@effect/vitest"
+import type { CallContext } from "@letterhead/core/call/CallContext"
+import * as HeaderPatch from "@letterhead/core/headers/HeaderPatch"
+import { merge } from "@letterhead/core/headers/ResolvedHeaders"
+import { type HeaderSource, Rank } from "@letterhead/core/sources/HeaderSource"
+import * as HookSource from "@letterhead/core/sources/HookSource"
+import { TrustGate } from "@letterhead/core/trust/TrustGate"
+import { HeaderError, NotTrusted } from "@letterhead/core/headers/HeaderError"
+import { entry } from "@letterhead/testing/EntryFixture"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Path from "effect/Path"
+import * as Result from "effect/Result"
+import * as TestClock from "effect/testing/TestClock"
+
+const permitAll = Layer.succeed(TrustGate, { require: () => Effect.succeed({ passEnv: [], verify: Effect.void }) })
+const services = Layer.merge(NodeServices.layer, permitAll)
+
+const CALL: CallContext = {
+  principal: "local",
+  sessionId: "session-1",
+  callId: "call-1",
+  method: "tools/call",
+  tool: "echo"
+}
+
+/** Writes hook modules and gives an entry that lists them, in order. */
+const hooked = Effect.fnUntraced(function* (...bodies: ReadonlyArray<string>) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const directory = yield* fs.makeTempDirectoryScoped()
+  const files: Array<string> = []
+  for (const [index, body] of bodies.entries()) {
+    const file = path.join(directory, `hook-${index}.mjs`)
+    yield* fs.writeFileString(file, body)
+    files.push(file)
+  }
+  return entry({ hooks: files, directory })
+})
+
+const before = (body: string) => `export default { "mcp.call.before": async (input, output) => { ${body} } }`
+
+const below = (fields: Readonly<Record<string, string>>, source = "static") =>
+  ({
+    ...HeaderPatch.empty(source, Rank.static),
+    set: Object.entries(fields).map(([name, value]) =>
+      Result.getOrThrow(HeaderPatch.setField(name, value, `${source}.json`))
+    )
+  }) satisfies HeaderPatch.HeaderPatch
+
+const apply = Effect.fnUntraced(function* (
+  source: HeaderSource,
+  server: ReturnType<typeof entry>,
+  options: { readonly call?: CallContext; readonly under?: HeaderPatch.HeaderPatch } = {}
+) {
+  const under = options.under ?? below({})
+  const patch = yield* source.resolve(server, options.call ?? CALL, Result.getOrThrow(merge([under])))
+  return Result.getOrThrow(merge([under, patch]))
+})
+
+it.effect("a hook is told the server, the tool, the session, the call and the method", () =>
+  Effect.gen(function* () {
+    const server = yield* hooked(before(`output.headers["X-Facts"] = JSON.stringify(input)`))
+    const resolved = yield* apply(yield* HookSource.make, server)
+    assert.deepStrictEqual(JSON.parse(resolved.reveal()[0]?.[1] ?? ""), {
+      server: "example",
+      tool: "echo",
+      sessionID: "session-1",
+      callID: "call-1",
+      method: "tools/call"
+    })
+  }).pipe(Effect.provide(services))
+)
+
+it.effect("hooks add, override and remove, names compared without regard to case", () =>
+  Effect.gen(function* () {
+    const server = yield* hooked(
+      before(`
+        output.headers["x-session-id"] = input.sessionID
+        output.headers["X-STATIC"] = output.headers["x-static"] + " and more"
+        delete output.headers["X-Gone"]
+      `)
+    )
+    const resolved = yield* apply(yield* HookSource.make, server, {
+      under: below({ "X-Static": "static", "x-gone": "gone", "x-kept": "kept" })
+    })
+    assert.deepStrictEqual(Object.fromEntries(resolved.reveal().map(([name, value]) => [name.toLowerCase(), value])), {
+      "x-session-id": "session-1",
+      "x-static": "static and more",
+      "x-kept": "kept"
+    })
+    assert.strictEqual(resolved.provenance.find((field) => field.name === "x-gone")?.notSent, "removed by hook")
+  }).pipe(Effect.provide(services))
+)
+
+it.effect("each hook sees what the one before left", () =>
+  Effect.gen(function* () {
+    const server = yield* hooked(
+      before(`output.headers["X-Order"] = "1"`),
+      before(`output.headers["x-order"] += "2"`),
+      before(`output.headers["X-ORDER"] += "3"`)
+    )
+    const resolved = yield* apply(yield* HookSource.make, server)
+    assert.strictEqual(resolved.reveal()[0]?.[1], "123")
+    assert.include(resolved.provenance[0]?.declared ?? "", "hook-2.mjs")
+  }).pipe(Effect.provide(services))
+)
+
+it.effect("an empty or undefined value is not sent, and is no error", () =>
+  Effect.gen(function* () {
+    const server = yield* hooked(
+      before(`
+        output.headers["X-User-Id"] = ""
+        output.headers["X-None"] = undefined
+        output.headers["x-static"] = ""
+      `)
+    )
+    const resolved = yield* apply(yield* HookSource.make, server, { under: below({ "X-Static": "value" }) })
+    assert.deepStrictEqual(resolved.reveal(), [])
+    assert.deepStrictEqual(
+      resolved.provenance.map((field) => field.notSent),
+      ["removed by hook", "its value is empty", "its value is empty"]
+    )
+  }).pipe(Effect.provide(services))
+)
+
+it.effect("values of other sources than static are masked, and a mask left alone keeps the value", () =>
+  Effect.gen(function* () {
+    const server = yield* hooked(
+      before(`output.headers["X-Saw"] = String(output.headers["authorization"].includes("canary"))`)
+    )
+    const resolved = yield* apply(yield* HookSource.make, server, {
+      under: below({ Authorization: "Bearer canary-secret" }, "helper")
+    })
+    assert.deepStrictEqual(resolved.reveal(), [
+      ["Authorization", "Bearer canary-secret"],
+      ["X-Saw", "false"]
+    ])
+  }).pipe(Effect.provide(services))
+)
+
+it.effect("a mask copied into another header is refused, not sent", () =>
+  Effect.gen(function* () {
+    const server = yield* hooked(before(`output.headers["X-Copy"] = output.headers["authorization"]`))
+    const error = yield* Effect.flip(
+      apply(yield* HookSource.make, server, { under: below({ Authorization: "Bearer canary-secret" }, "helper") })
+    )
+    assert.strictEqual(error.reason._tag, "HeaderInvalid")
+  }).pipe(Effect.provide(services))
+)
+
+it.effect("a retry of the same call gets the same changes without another run", () =>
+  Effect.gen(function* () {
+    const server = yield* hooked(
+      before(`output.headers["X-Run"] = String((globalThis.hookRuns = (globalThis.hookRuns ?? 0) + 1))`)
+    )
+    const source = yield* HookSource.make
+    const first = yield* apply(source, server)
+    const retried = yield* apply(source, server)
+    const other = yield* apply(source, server, { call: { ...CALL, callId: "call-2" } })
+    assert.deepStrictEqual(retried.reveal(), first.reveal())
+    assert.notDeepEqual(other.reveal(), first.reveal())
+  }).pipe(Effect.provide(services))
+)
+
+it.effect("hooks do not run for what the connection sends of its own accord", () =>
+  Effect.gen(function* () {
+    const server = yield* hooked(before(`output.headers["X-Session-Id"] = input.sessionID`))
+    const resolved = yield* apply(yield* HookSource.make, server, { call: { principal: "local" } })
+    assert.deepStrictEqual(resolved.reveal(), [])
+  }).pipe(Effect.provide(services))
+)
+
+it.effect("a call without a session fails where a hook would be told of one", () =>
+  Effect.gen(function* () {
+    const server = yield* hooked(before(""))
+    const error = yield* Effect.flip(
+      apply(yield* HookSource.make, server, { call: { principal: "local", method: "tools/call" } })
+    )
+    assert.strictEqual(error.reason._tag, "CallContextMissing")
+  }).pipe(Effect.provide(services))
+)
+
+it.effect("F80: what a hook changes after it settled does nothing", () =>
+  Effect.gen(function* () {
+    const server = yield* hooked(
+      before(`
+        output.headers["X-Now"] = "now"
+        globalThis.keptHeaders = output.headers
+      `),
+      before(`globalThis.keptHeaders["X-Late"] = "late"`)
+    )
+    const resolved = yield* apply(yield* HookSource.make, server)
+    assert.deepStrictEqual(resolved.reveal(), [["X-Now", "now"]])
+  }).pipe(Effect.provide(services))
+)
+
+it.effect("F80: a hook that throws fails the call, and its text is not shown", () =>
+  Effect.gen(function* () {
+    const server = yield* hooked(before(`throw new RangeError("canary-secret")`))
+    const error = yield* Effect.flip(apply(yield* HookSource.make, server))
+    assert.strictEqual(error.reason._tag, "HookFailed")
+    assert.include(error.message, "RangeError")
+    assert.notInclude(JSON.stringify(error) + error.message + String(error.stack), "canary-secret")
+  }).pipe(Effect.provide(services))
+)
+
+it.effect("F80: a hook that never settles fails the call at its budget", () =>
+  Effect.gen(function* () {
+    const server = yield* hooked(before(`await new Promise(() => {})`))
+    const source = yield* HookSource.make
+    // Loading is real input and output; only the hook itself waits on the test's clock.
+    yield* Effect.flip(apply(source, server, { call: { principal: "local", method: "tools/call" } }))
+    const running = yield* Effect.forkChild(Effect.flip(apply(source, server)))
+    const ticking = yield* Effect.forkChild(
+      Effect.forever(Effect.andThen(TestClock.adjust(HookSource.HOOK_BUDGET), TestClock.withLive(Effect.sleep(5))))
+    )
+    const error = yield* Fiber.join(running)
+    yield* Fiber.interrupt(ticking)
+    assert.strictEqual(error.reason._tag, "HookFailed")
+    assert.include(error.message, "did not settle within 5000 ms")
+  }).pipe(Effect.provide(services))
+)
+
+it.effect("F80: a hook that leaves a proxy or no object at all fails closed or leaves nothing", () =>
+  Effect.gen(function* () {
+    const server = yield* hooked(
+      before(`output.headers = new Proxy({}, { ownKeys() { throw new Error("canary-secret") } })`)
+    )
+    const error = yield* Effect.flip(apply(yield* HookSource.make, server))
+    assert.strictEqual(error.reason._tag, "HookFailed")
+    assert.notInclude(error.message, "canary-secret")
+  }).pipe(Effect.provide(services))
+)
+
+it.effect(
+  "a hook that sets a protocol-owned name or a line break is an error that names the hook and not the value",
+  () =>
+    Effect.gen(function* () {
+      for (const [name, reason] of [
+        ["Mcp-Method", "HeaderForbidden"],
+        ["X-Broken", "HeaderInvalid"]
+      ] as const) {
+        const server = yield* hooked(before(`output.headers["${name}"] = "canary\\r\\nsecret"`))
+        const error = yield* Effect.flip(apply(yield* HookSource.make, server))
+        assert.strictEqual(error.reason._tag, reason)
+        assert.include(error.message, "source hook")
+        assert.include(error.message, name)
+        assert.notInclude(error.message, "canary")
+      }
+    }).pipe(Effect.provide(services))
+)
+
+it.effect("a module without the hook, and one that does not exist, are errors that name it", () =>
+  Effect.gen(function* () {
+    const server = yield* hooked("export default {}")
+    const error = yield* Effect.flip(apply(yield* HookSource.make, server))
+    assert.include(error.message, `has no default export with a function "mcp.call.before"`)
+    const missing = yield* Effect.flip(apply(yield* HookSource.make, entry({ hooks: ["/nowhere/hook.mjs"] })))
+    assert.include(missing.message, "/nowhere/hook.mjs could not be loaded (ERR_MODULE_NOT_FOUND)")
+  }).pipe(Effect.provide(services))
+)
+
+it.effect("F31: a module that is not trusted is not loaded", () =>
+  Effect.gen(function* () {
+    const server = yield* hooked(`globalThis.loadedUntrusted = true; ${before("")}`)
+    const error = yield* Effect.flip(apply(yield* HookSource.make, server))
+    assert.strictEqual(error.reason._tag, "NotTrusted")
+    assert.isFalse("loadedUntrusted" in globalThis)
+  }).pipe(
+    Effect.provide(
+      Layer.merge(
+        NodeServices.layer,
+        Layer.succeed(TrustGate, {
+          require: (server) =>
+            Effect.fail(
+              new HeaderError({
+                server: server.name,
+                reason: new NotTrusted({
+                  server: server.name,
+                  configuration: server.origin.source,
+                  digest: "sha256:0",
+                  subject: [],
+                  changes: []
+                })
+              })
+            )
+        })
+      )
+    )
+  )
+)
