@@ -11,11 +11,11 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as FileSystem from "effect/FileSystem"
+import type * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
-import * as Path from "effect/Path"
+import type * as Path from "effect/Path"
 import * as Result from "effect/Result"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import type { CallContext } from "./call/CallContext.ts"
 import { HeaderError } from "./headers/HeaderError.ts"
 import type { HeaderPatch } from "./headers/HeaderPatch.ts"
@@ -24,7 +24,7 @@ import * as ServerUrl from "./server/ServerUrl.ts"
 import type { ServerEntry } from "./server/ServerEntry.ts"
 import type { ChallengeResponse, HeaderSource } from "./sources/HeaderSource.ts"
 import { HeaderSources } from "./sources/HeaderSources.ts"
-import { TrustGate } from "./trust/TrustGate.ts"
+import type { TrustGate } from "./trust/TrustGate.ts"
 
 /** The headers of one connection: of one server, for one principal. */
 export interface ConnectionHeaders {
@@ -62,7 +62,7 @@ interface Answers {
 }
 
 export const make = Effect.gen(function* () {
-  const sources = [...(yield* HeaderSources)].sort((a, b) => a.rank - b.rank)
+  const sources = (yield* HeaderSources).toSorted((a, b) => a.rank - b.rank)
   const services = yield* Effect.context<FileSystem.FileSystem | Path.Path | TrustGate>()
   const clock = yield* Clock.Clock
   const answersOf = new Map<ServerEntry, Map<string, Answers>>()
@@ -122,22 +122,21 @@ export const make = Effect.gen(function* () {
     const connectionSources = sources.filter((source) => source.lifetime === "connection")
     for (const source of connectionSources) hold(source, yield* renew(source))
 
-    const isSpent = (patch: HeaderPatch) =>
-      patch.expiresAt !== undefined && clock.currentTimeMillisUnsafe() >= patch.expiresAt
-
     /** The successor of what the connection holds: one that somebody else got, or a new one. */
     const succeed = Effect.fnUntraced(function* (source: HeaderSource, generation: number) {
       const latest = answers.latest.get(source.id)
       hold(
         source,
-        latest !== undefined && latest.generation > generation && !isSpent(latest) ? latest : yield* renew(source)
+        latest !== undefined && latest.generation > generation && !isSpent(latest, clock)
+          ? latest
+          : yield* renew(source)
       )
     })
 
     const resolve = Effect.fnUntraced(function* (call: CallContext): Effect.fn.Return<ResolvedHeaders, HeaderError> {
       for (const source of connectionSources) {
         const patch = held.get(source.id)
-        if (patch === undefined || isSpent(patch)) yield* succeed(source, patch?.generation ?? 0)
+        if (patch === undefined || isSpent(patch, clock)) yield* succeed(source, patch?.generation ?? 0)
       }
       if (!perCall && merged !== undefined) return merged
       const patches: Array<HeaderPatch> = []
@@ -185,6 +184,9 @@ export const make = Effect.gen(function* () {
 /** The resolver over the runtime's sources. */
 export const layer: Layer.Layer<HeaderResolver, never, HeaderSources | TrustGate | FileSystem.FileSystem | Path.Path> =
   Layer.effect(HeaderResolver, make)
+
+const isSpent = (patch: HeaderPatch, clock: Clock.Clock): boolean =>
+  patch.expiresAt !== undefined && clock.currentTimeMillisUnsafe() >= patch.expiresAt
 
 /**
  * The sources to ask about a refusal, in order (design rule 6): the one whose Authorization was sent and no other;

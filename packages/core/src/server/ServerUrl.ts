@@ -4,8 +4,8 @@
  * A URL with a password in it would be written to logs, to `Referer` and to errors of all kinds.
  */
 import * as Effect from "effect/Effect"
-import * as FileSystem from "effect/FileSystem"
-import * as Path from "effect/Path"
+import type * as FileSystem from "effect/FileSystem"
+import type * as Path from "effect/Path"
 import { HeaderError, type HeaderErrorReason, UrlInvalid } from "../headers/HeaderError.ts"
 import { TrustGate } from "../trust/TrustGate.ts"
 import type { ServerEntry } from "./ServerEntry.ts"

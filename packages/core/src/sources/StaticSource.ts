@@ -5,8 +5,8 @@
  * what was sent, and sent once more if that gives another value.
  */
 import * as Effect from "effect/Effect"
-import * as FileSystem from "effect/FileSystem"
-import * as Path from "effect/Path"
+import type * as FileSystem from "effect/FileSystem"
+import type * as Path from "effect/Path"
 import * as Redacted from "effect/Redacted"
 import type { CallContext } from "../call/CallContext.ts"
 import { HeaderError, type HeaderErrorReason } from "../headers/HeaderError.ts"
