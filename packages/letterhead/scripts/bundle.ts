@@ -12,6 +12,8 @@ import { build, type OutputChunk } from "rolldown"
 
 const SHEBANG = "#!/usr/bin/env node\n"
 const EXECUTABLE = 0o755
+/** The MCP SDK has a file of its own, by whose name a check can see that a verb does not load it. */
+const SDK_CHUNK = "mcp-sdk"
 
 const home = resolve(import.meta.dirname, "..")
 const entry = resolve(process.argv[2] ?? join(home, "src/cli/main.ts"))
@@ -33,7 +35,8 @@ const { output } = await build({
     cleanDir: true,
     minify: true,
     entryFileNames: "[name].js",
-    chunkFileNames: "[name]-[hash].js"
+    chunkFileNames: "[name]-[hash].js",
+    codeSplitting: { groups: [{ name: SDK_CHUNK, test: /node_modules\/@modelcontextprotocol\// }] }
   }
 })
 
