@@ -22,6 +22,8 @@ export interface ShadowedServer {
   readonly name: string
   readonly place: Place
   readonly by: Place
+  /** Why, where it is not for being farther away. */
+  readonly reason?: string
 }
 
 /** Something that does not stop any server from working: an unknown key, a grant that a project file cannot give. */
@@ -36,6 +38,12 @@ export interface ConfigDocument {
   readonly found: boolean
 }
 
+/** A document that is there and whose servers are not known, because it cannot be read or is broken. */
+export interface FailedDocument {
+  readonly origin: Origin
+  readonly reason: ConfigErrorReason
+}
+
 export class McpConfig extends Context.Service<
   McpConfig,
   {
@@ -45,6 +53,7 @@ export class McpConfig extends Context.Service<
     readonly warnings: ReadonlyArray<ConfigWarning>
     /** Every document that was considered, in order of precedence. */
     readonly documents: ReadonlyArray<ConfigDocument>
+    readonly failed: ReadonlyArray<FailedDocument>
     /** The entry of that name; fails with ServerSkipped or ServerUnknown. */
     readonly get: (name: string) => Effect.Effect<ServerEntry, ConfigError>
   }
@@ -57,6 +66,7 @@ export const make = (parts: {
   readonly shadowed?: ReadonlyArray<ShadowedServer>
   readonly warnings?: ReadonlyArray<ConfigWarning>
   readonly documents?: ReadonlyArray<ConfigDocument>
+  readonly failed?: ReadonlyArray<FailedDocument>
 }): McpConfig["Service"] => {
   const servers = new Map(parts.servers.map((entry) => [entry.name, entry]))
   const skipped = parts.skipped ?? []
@@ -66,6 +76,7 @@ export const make = (parts: {
     shadowed: parts.shadowed ?? [],
     warnings: parts.warnings ?? [],
     documents: parts.documents ?? [],
+    failed: parts.failed ?? [],
     get: (name) => {
       const entry = servers.get(name)
       if (entry !== undefined) return Effect.succeed(entry)
