@@ -1,5 +1,5 @@
 /**
- * What tests of Letterhead, and of programs built on it, stand on: test servers and mock layers.
+ * What tests of Letterhead, and of programs built on it, stand on: test servers, fixtures and mock layers.
  *
  * Each module is also a subpath of the package, such as `@letterhead/testing/LoopbackServer`.
  */
@@ -9,5 +9,12 @@ export * as LoopbackServer from "./LoopbackServer.ts"
 export * as LoopbackServerFault from "./LoopbackServerFault.ts"
 export * as LoopbackServerTokens from "./LoopbackServerTokens.ts"
 export * as LoopbackServerTools from "./LoopbackServerTools.ts"
+export * as MockHeaderResolver from "./mocks/MockHeaderResolver.ts"
+export * as MockHeaderSources from "./mocks/MockHeaderSources.ts"
+export * as MockHelperRunner from "./mocks/MockHelperRunner.ts"
+export * as MockMcpConfig from "./mocks/MockMcpConfig.ts"
+export * as MockMcpTransport from "./mocks/MockMcpTransport.ts"
+export * as MockTrustGate from "./mocks/MockTrustGate.ts"
+export * as MockTrustStore from "./mocks/MockTrustStore.ts"
 export * as RecordedRequest from "./RecordedRequest.ts"
 export * as RecordingServer from "./RecordingServer.ts"
