@@ -52,10 +52,10 @@ export class HttpFailed extends Data.TaggedError("HttpFailed")<{
   }
 }
 
-/** The server answered with a redirect to another origin; no header went there. */
+/** The server answered with a redirect to another origin or path; no header went there. */
 export class RedirectRefused extends Data.TaggedError("RedirectRefused")<{ readonly target: string }> {
   override get message(): string {
-    return `the server redirects to ${this.target}; headers go to the configured origin only. If that is where the server is now, put it into "url"`
+    return `the server redirects to ${this.target}; headers go to the configured URL only. If that is where the server is now, put it into "url"`
   }
 }
 
@@ -103,6 +103,21 @@ export class ConnectionClosed extends Data.TaggedError("ConnectionClosed")<{ rea
   }
 }
 
+/** The call is made on behalf of somebody else than the connection; nothing was sent (design rule 9). */
+export class PrincipalMismatch extends Data.TaggedError("PrincipalMismatch")<{
+  /** Whose connection it is. */
+  readonly connection: string
+  /** On whose behalf the call is made. */
+  readonly call: string
+}> {
+  override get message(): string {
+    return (
+      `this connection is that of the principal "${this.connection}", and the call is made for "${this.call}"; ` +
+      `connect within withCall(effect, { principal: "${this.call}" }), or make the call within the connection's`
+    )
+  }
+}
+
 export type McpErrorReason =
   | ConfigFailed
   | HeadersFailed
@@ -115,6 +130,7 @@ export type McpErrorReason =
   | ProtocolFailed
   | TransportUnsupported
   | ConnectionClosed
+  | PrincipalMismatch
 
 /** The one error of `@letterhead/mcp`. */
 export class McpError extends Data.TaggedError("McpError")<{

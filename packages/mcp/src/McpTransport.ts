@@ -1,27 +1,29 @@
-/** Opens connections to MCP servers on which every call carries its own headers. (the layer follows) */
-import type { CallContext } from "@letterhead/core/call/CallContext"
-import type { ResolvedHeaders } from "@letterhead/core/headers/ResolvedHeaders"
+/**
+ * Opens connections to MCP servers on which every call carries its own headers.
+ *
+ * One connection per principal and server: the sessions of a principal share it, principals never do (design rule 9).
+ * It is counted by the scopes that hold it; the last one to close ends the MCP session and disconnects. The dispatcher
+ * and every connection end with the layer.
+ *
+ * Refuses what it cannot do: programs (`stdio`) and HTTP+SSE are errors of their own, not attempts.
+ */
+import { type CallContext, CurrentCall } from "@letterhead/core/call/CallContext"
+import { HeaderResolver } from "@letterhead/core/HeaderResolver"
+import { McpConfig } from "@letterhead/core/server/McpConfig"
 import type { ServerEntry } from "@letterhead/core/server/ServerEntry"
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
+import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
+import * as Exit from "effect/Exit"
+import * as Hash from "effect/Hash"
+import * as Layer from "effect/Layer"
+import * as RcMap from "effect/RcMap"
+import * as Scope from "effect/Scope"
+import * as HttpDispatcher from "./HttpDispatcher.ts"
 import type { McpConnection } from "./McpConnection.ts"
-import type { McpError } from "./McpError.ts"
+import { ConfigFailed, HeadersFailed, McpError, TransportUnsupported } from "./McpError.ts"
 
-/** One HTTP request as it is written. Values stay redacted. */
-export interface SentRequest {
-  readonly server: string
-  readonly httpMethod: string
-  readonly call: CallContext
-  readonly headers: ResolvedHeaders
-  /** 1, or 2 after a renewed credential. */
-  readonly attempt: number
-}
-
-/** Told of each request just before it is written; for a demo, an audit, a test. Default: nobody is. */
-export const RequestObserver: Context.Reference<(request: SentRequest) => void> = Context.Reference<
-  (request: SentRequest) => void
->("@letterhead/mcp/RequestObserver", { defaultValue: () => () => {} })
+export { RequestObserver, type SentRequest } from "./RequestObserver.ts"
 
 export class McpTransport extends Context.Service<
   McpTransport,
@@ -37,3 +39,94 @@ export class McpTransport extends Context.Service<
     ) => Effect.Effect<McpConnection, McpError, Scope.Scope>
   }
 >()("@letterhead/mcp/McpTransport") {}
+
+export const make = Effect.gen(function* () {
+  const config = yield* McpConfig
+  const resolver = yield* HeaderResolver
+  const services = yield* Effect.context<never>()
+  // Before the connections, so that it ends after them: they have something to send at their end.
+  const dispatcherScope = yield* Scope.fork(yield* Effect.scope)
+  const dispatcher = yield* HttpDispatcher.acquire.pipe(
+    Scope.provide(dispatcherScope),
+    Effect.provideContext(services),
+    Effect.uninterruptible,
+    Effect.cached
+  )
+  const nextCallId = callIds()
+
+  const lookup = Effect.fnUntraced(function* ({ entry, owner }: ConnectionKey) {
+    const headers = yield* resolver
+      .open(entry, owner)
+      .pipe(Effect.mapError((error) => new McpError({ server: entry.name, reason: new HeadersFailed({ error }) })))
+    const { open } = yield* Effect.promise(() => import("./SdkConnection.ts"))
+    return yield* open({ entry, owner, headers, dispatcher: yield* dispatcher, services, nextCallId })
+  })
+  const connections = yield* RcMap.make({ lookup })
+
+  const entryOf = (server: string | ServerEntry) =>
+    typeof server === "string"
+      ? config
+          .get(server)
+          .pipe(Effect.mapError((error) => new McpError({ server, reason: new ConfigFailed({ error }) })))
+      : Effect.succeed(server)
+
+  const connect = Effect.fn("McpTransport.connect")(function* (
+    server: string | ServerEntry,
+    named?: CallContext
+  ): Effect.fn.Return<McpConnection, McpError, Scope.Scope> {
+    const entry = yield* entryOf(server)
+    const unsupported = unsupportedTransport(entry)
+    if (unsupported !== undefined) {
+      return yield* new McpError({
+        server: entry.name,
+        reason: new TransportUnsupported({ transport: unsupported })
+      })
+    }
+    const owner = { ...(named ?? (yield* CurrentCall)), server: entry.name }
+    // A scope of its own, so that one that failed is forgotten at once and the next attempt begins anew.
+    const held = yield* Scope.fork(yield* Effect.scope)
+    return yield* RcMap.get(connections, new ConnectionKey(entry, owner)).pipe(
+      Scope.provide(held),
+      Effect.onExit((exit) => (Exit.isFailure(exit) ? Scope.close(held, exit) : Effect.void))
+    )
+  })
+
+  return McpTransport.of({ connect })
+})
+
+/** Connections over Streamable HTTP. Provide `HttpDispatcher` for a proxy or a pool of one's own. */
+export const layer: Layer.Layer<McpTransport, never, McpConfig | HeaderResolver> = Layer.effect(McpTransport, make)
+
+/** What a connection is kept under: the principal and the entry. Who opened it is carried along. */
+class ConnectionKey implements Equal.Equal {
+  readonly entry: ServerEntry
+  readonly owner: CallContext
+
+  constructor(entry: ServerEntry, owner: CallContext) {
+    this.entry = entry
+    this.owner = owner
+  }
+
+  [Equal.symbol](that: unknown): boolean {
+    return (
+      that instanceof ConnectionKey &&
+      this.owner.principal === that.owner.principal &&
+      Equal.equals(this.entry, that.entry)
+    )
+  }
+
+  [Hash.symbol](): number {
+    return Hash.combine(Hash.string(this.owner.principal), Hash.string(this.entry.name))
+  }
+}
+
+const unsupportedTransport = (entry: ServerEntry): string | undefined => {
+  if (entry.endpoint.type === "stdio") return "stdio"
+  return entry.endpoint.transport === "sse" ? "sse" : undefined
+}
+
+/** Ids for calls to which the runtime gave none; unique within the layer. */
+const callIds = (): (() => string) => {
+  let count = 0
+  return () => `call-${++count}`
+}

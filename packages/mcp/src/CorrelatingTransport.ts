@@ -1,0 +1,153 @@
+/**
+ * The SDK's transport with a thread from each message to the call it belongs to.
+ *
+ * The call travels in the `headers` option of a request under a symbol, which the SDK copies from leg to leg and never
+ * writes; see {@link carry}. Here it is entered under the request's id before the inner transport, and with it `fetch`,
+ * sees the message. A request without a call is the connection's own.
+ *
+ * Guarantees: a call that ended sends nothing more, whatever the era; its stream is not resumed; a request that the
+ * server never got is not cancelled there; a stream that ends without an answer ends the call at once.
+ */
+import {
+  isJSONRPCErrorResponse,
+  isJSONRPCNotification,
+  isJSONRPCRequest,
+  isJSONRPCResultResponse,
+  type JSONRPCMessage,
+  type JSONRPCNotification,
+  type JSONRPCRequest,
+  type Transport,
+  type TransportSendOptions
+} from "@modelcontextprotocol/client"
+import type { Call } from "./Call.ts"
+import type { CallCorrelation, RequestId } from "./CallCorrelation.ts"
+import { ConnectionClosed } from "./McpError.ts"
+
+const CALL: unique symbol = Symbol("@letterhead/mcp/Call")
+
+interface CarriedHeaders extends Readonly<Record<string, string>> {
+  readonly [CALL]: Call
+}
+
+/** The `headers` option that carries a call through the SDK. */
+export const carry = (call: Call): CarriedHeaders => ({ [CALL]: call })
+
+const carried = (headers: TransportSendOptions["headers"]): Call | undefined =>
+  headers !== undefined && CALL in headers && isCarried(headers) ? headers[CALL] : undefined
+
+const isCarried = (headers: Readonly<Record<string, string>>): headers is CarriedHeaders => CALL in headers
+
+/** Milliseconds that a cancellation may take; nobody waits for it longer. */
+const CANCELLATION_TIMEOUT = 5_000
+
+export class CorrelatingTransport implements Transport {
+  onclose?: (() => void) | undefined
+  onerror?: ((error: Error) => void) | undefined
+  onmessage?: Transport["onmessage"]
+
+  /** In the modern era the end of its stream is what cancels a request. */
+  readonly hasPerRequestStream = true
+
+  readonly #inner: Transport
+  readonly #correlation: CallCorrelation
+  readonly #owner: Call
+  readonly #cancelling = new Set<Promise<void>>()
+
+  constructor(inner: Transport, correlation: CallCorrelation, owner: Call) {
+    this.#inner = inner
+    this.#correlation = correlation
+    this.#owner = owner
+    inner.onclose = () => this.onclose?.()
+    inner.onerror = (error) => this.onerror?.(error)
+    inner.onmessage = (message, extra) => {
+      if (isJSONRPCResultResponse(message) || isJSONRPCErrorResponse(message)) {
+        if (message.id !== undefined) correlation.close(message.id)
+      }
+      this.onmessage?.(message, extra)
+    }
+  }
+
+  get sessionId(): string | undefined {
+    return this.#inner.sessionId
+  }
+
+  start(): Promise<void> {
+    return this.#inner.start()
+  }
+
+  close(): Promise<void> {
+    this.#correlation.clear()
+    return this.#inner.close()
+  }
+
+  setProtocolVersion(version: string): void {
+    this.#inner.setProtocolVersion?.(version)
+  }
+
+  send(message: JSONRPCMessage, options?: TransportSendOptions): Promise<void> {
+    if (isJSONRPCRequest(message)) return this.#request(message, options)
+    const cancelled = isJSONRPCNotification(message) ? cancelledId(message) : undefined
+    if (cancelled !== undefined) return this.#cancel(message, cancelled)
+    return this.#inner.send(message, options)
+  }
+
+  /** Waits until the cancellations that are under way have arrived. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#cancelling)
+  }
+
+  async #request(message: JSONRPCRequest, options: TransportSendOptions | undefined): Promise<void> {
+    const call = carried(options?.headers) ?? this.#owner
+    const requestSignal = signalOf(call, this.#owner, options?.requestSignal)
+    this.#correlation.open(message.id, call)
+    try {
+      await this.#inner.send(message, {
+        ...options,
+        requestSignal,
+        onresumptiontoken: (eventId) => {
+          this.#correlation.setEvent(message.id, eventId)
+          options?.onresumptiontoken?.(eventId)
+        },
+        onRequestStreamEnd: () => {
+          options?.onRequestStreamEnd?.()
+          // Still awaited: the stream broke off and cannot be resumed. The SDK would wait for the timeout.
+          if (this.#correlation.close(message.id)) call.fail(new ConnectionClosed({ description: STREAM_ENDED }))
+        }
+      })
+    } catch (error) {
+      this.#correlation.close(message.id)
+      throw error
+    }
+  }
+
+  #cancel(message: JSONRPCMessage, id: RequestId): Promise<void> {
+    // The server does not have it: there is nothing to cancel, and the headers may be what was refused.
+    if (!this.#correlation.isWritten(id)) {
+      this.#correlation.close(id)
+      return Promise.resolve()
+    }
+    this.#correlation.cancel(id)
+    const sending = this.#inner
+      .send(message, { requestSignal: AbortSignal.timeout(CANCELLATION_TIMEOUT) })
+      .finally(() => {
+        this.#correlation.cancelled(id)
+        this.#cancelling.delete(sending)
+      })
+    this.#cancelling.add(sending)
+    return sending
+  }
+}
+
+const STREAM_ENDED = "the server ended its answer before it was complete"
+
+const cancelledId = (message: JSONRPCNotification): RequestId | undefined => {
+  if (message.method !== "notifications/cancelled") return undefined
+  const id = message.params?.["requestId"]
+  return typeof id === "string" || typeof id === "number" ? id : undefined
+}
+
+/** What ends a request: the SDK (modern era), or the end of its call. */
+const signalOf = (call: Call, owner: Call, requested: AbortSignal | undefined): AbortSignal | undefined => {
+  if (call === owner) return requested
+  return requested === undefined ? call.signal : AbortSignal.any([requested, call.signal])
+}

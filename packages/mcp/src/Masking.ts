@@ -1,0 +1,68 @@
+/**
+ * Takes the values we sent out of text that came back (fault F83).
+ *
+ * A value is masked as it was sent, without its scheme (`Bearer …`), as the parts of a cookie and of a Basic
+ * credential, and escaped for JSON or for a URL. Text is masked before it is cut, so that no half of a value is left.
+ */
+import type { ResolvedHeaders } from "@letterhead/core/headers/ResolvedHeaders"
+
+/** Characters of a server's text that an error shows. */
+export const DESCRIPTION_LIMIT = 500
+
+/** What stands where a value stood. */
+export const MASK = "***"
+
+/** Values of fewer characters are masked only where they stand as a word: `1` is no secret within `2015`. */
+const WORD_LENGTH = 8
+/** Parts of a value with fewer characters are not masked on their own. */
+const PART_LENGTH = 4
+
+/** `text` without the values of these headers, on one line, at most {@link DESCRIPTION_LIMIT} characters. */
+export const describe = (text: string, sent: ReadonlyArray<ResolvedHeaders>): string => {
+  const line = printable(mask(text, sent)).trim()
+  return line.length <= DESCRIPTION_LIMIT ? line : `${line.slice(0, DESCRIPTION_LIMIT)}…`
+}
+
+/** `text` without the values of these headers. */
+export const mask = (text: string, sent: ReadonlyArray<ResolvedHeaders>): string => {
+  const secrets = new Set(sent.flatMap((headers) => headers.reveal().flatMap(([, value]) => forms(value))))
+  // The longest first: a value may contain another.
+  return [...secrets].sort((a, b) => b.length - a.length).reduce(replace, text)
+}
+
+/** The longest text that {@link mask} looks for; a cut text may end in a part of it. */
+export const longestForm = (sent: ReadonlyArray<ResolvedHeaders>): number =>
+  Math.max(
+    0,
+    ...sent.flatMap((headers) => headers.reveal().flatMap(([, value]) => forms(value).map((form) => form.length)))
+  )
+
+/** Every form in which a value may come back. */
+const forms = (value: string): ReadonlyArray<string> =>
+  [value, ...parts(value).filter((part) => part.length >= PART_LENGTH)].flatMap((text) => [
+    text,
+    JSON.stringify(text).slice(1, -1),
+    encodeURIComponent(text)
+  ])
+
+const parts = (value: string): ReadonlyArray<string> => {
+  const space = value.indexOf(" ")
+  const credential = space === -1 ? value : value.slice(space + 1)
+  const cookies = value.includes("=") ? value.split(/;\s*/).map((pair) => pair.slice(pair.indexOf("=") + 1)) : []
+  return [credential, ...cookies, ...(/^basic /i.test(value) ? basicParts(credential) : [])]
+}
+
+const basicParts = (credential: string): ReadonlyArray<string> => {
+  const text = Buffer.from(credential, "base64").toString("utf8")
+  return [text, text.slice(text.indexOf(":") + 1)]
+}
+
+const replace = (text: string, secret: string): string => {
+  if (secret.length === 0) return text
+  if (secret.length >= WORD_LENGTH) return text.replaceAll(secret, MASK)
+  const quoted = secret.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")
+  return text.replace(new RegExp(`(?<![A-Za-z0-9])${quoted}(?![A-Za-z0-9])`, "g"), MASK)
+}
+
+/** What a server sends must not move the cursor of the terminal it is shown on. */
+const printable = (text: string): string => text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, " ")

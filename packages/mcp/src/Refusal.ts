@@ -1,0 +1,176 @@
+/**
+ * What an HTTP answer that is no MCP says: the reason of the error that the caller gets.
+ *
+ * Answers that tell the SDK something about the protocol (400, 404, 405 and the like) are left to it. All others end
+ * the request here, so that none of them is taken for a sign of the era (fault F85).
+ */
+import { type ResolvedHeaders } from "@letterhead/core/headers/ResolvedHeaders"
+import { Rank } from "@letterhead/core/sources/HeaderSource"
+import type { Response } from "undici"
+import * as Masking from "./Masking.ts"
+import { Forbidden, HttpFailed, type McpErrorReason, RedirectRefused, Unauthorized, Unreachable } from "./McpError.ts"
+
+/** Bytes of an error body that are read. */
+export const BODY_LIMIT = 64 * 1024
+
+/** Whether the resolver may have a better credential for a request that was answered so (design rule 6). */
+export const isChallenge = (response: Response): boolean =>
+  response.status === 401 || (response.status === 403 && !isInsufficientScope(response))
+
+/** Whether an answer ends the request here; the SDK handles the others. */
+export const isFinal = ({ status }: Response): boolean =>
+  status === 401 || status === 403 || status === 408 || status === 429 || status >= 500
+
+/** The reason that an answer which ends the request gives. Reads its body. */
+export const reason = async (response: Response, sent: ResolvedHeaders): Promise<McpErrorReason> => {
+  const description = await describe(response, sent)
+  switch (response.status) {
+    case 401: {
+      const blamed = credentialOf(sent)
+      return new Unauthorized({ source: blamed?.source, declared: blamed?.declared, description })
+    }
+    case 403:
+      return new Forbidden({ description })
+    default:
+      return new HttpFailed({ status: response.status, description })
+  }
+}
+
+/**
+ * The redirect that must not be followed, or `undefined`: one to another origin or another path, with credentials in
+ * its URL, or one that changes the method. What is left, another query of the endpoint, the SDK follows.
+ */
+export const redirect = (response: Response, method: string, url: URL): RedirectRefused | undefined => {
+  if (!REDIRECTS.has(response.status)) return undefined
+  const location = response.headers.get("location")
+  const target = location === null ? null : URL.parse(location, url)
+  if (target === null) return undefined
+  if (target.origin !== url.origin) {
+    return new RedirectRefused({ target: target.origin === "null" ? target.protocol : target.origin })
+  }
+  const keepsMethod = method === "GET" || response.status === 307 || response.status === 308
+  const keepsCredentials = target.username === "" && target.password === ""
+  if (keepsMethod && keepsCredentials && target.pathname === url.pathname) return undefined
+  return new RedirectRefused({ target: `${target.origin}${target.pathname}` })
+}
+
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
+
+/** Why there was no answer at all. The URL is shown without its query. */
+export const unreachable = (error: unknown, url: URL): Unreachable =>
+  new Unreachable({ url: `${url.origin}${url.pathname}`, description: networkDescription(error) })
+
+/** Whom a 401 concerns: who supplied Authorization, else the highest source that supplied anything. */
+const credentialOf = (sent: ResolvedHeaders) =>
+  sent.get("authorization") ??
+  sent.provenance
+    .filter((entry) => entry.value !== undefined)
+    .sort((a, b) => rankOf(b.source) - rankOf(a.source))
+    .at(0)
+
+const RANKS: ReadonlyMap<string, number> = new Map(Object.entries(Rank))
+
+const rankOf = (source: string): number => RANKS.get(source) ?? 0
+
+const isInsufficientScope = (response: Response): boolean =>
+  /\berror\s*=\s*"?insufficient_scope\b/i.test(response.headers.get("www-authenticate") ?? "")
+
+/** What the server says about it, masked and cut. */
+const describe = async (response: Response, sent: ResolvedHeaders): Promise<string> => {
+  const challenge = response.headers.get("www-authenticate") ?? ""
+  const said = [
+    parameter(challenge, "error"),
+    parameter(challenge, "error_description"),
+    scopeOf(challenge),
+    await bodyText(response, sent)
+  ].filter((part) => part !== undefined && part.length > 0)
+  const text = said.length === 0 ? response.statusText : said.join("; ")
+  return Masking.describe(text, [sent]) || "the server gives no reason"
+}
+
+const parameter = (challenge: string, name: string): string | undefined =>
+  new RegExp(`(?:^|[\\s,])${name}\\s*=\\s*(?:"([^"]*)"|([^\\s,"]+))`, "i").exec(challenge)?.slice(1).find(Boolean)
+
+const scopeOf = (challenge: string): string | undefined => {
+  const scope = parameter(challenge, "scope")
+  return scope === undefined ? undefined : `scope "${scope}"`
+}
+
+const bodyText = async (response: Response, sent: ResolvedHeaders): Promise<string> => {
+  const { text, cut } = await read(response)
+  // A page for people, from whatever stands before the server.
+  if (/^\s*<(?:!doctype|html)/i.test(text)) return response.statusText
+  const said = Masking.mask(messageOf(text) ?? text, [sent])
+  // The end of a text that was cut may be half of a value, which no mask finds.
+  return cut ? said.slice(0, Math.max(0, said.length - Masking.longestForm([sent]))) : said
+}
+
+/** The sentence within a JSON-RPC error, an OAuth error, or what looks like either. */
+export const messageOf = (text: string): string | undefined => {
+  let body: unknown
+  try {
+    body = JSON.parse(text)
+  } catch {
+    return undefined
+  }
+  const error = field(body, "error")
+  return [field(error, "message"), field(body, "error_description"), field(body, "message"), error].find(
+    (candidate) => typeof candidate === "string"
+  )
+}
+
+const field = (value: unknown, name: string): unknown =>
+  typeof value === "object" && value !== null && Object.hasOwn(value, name)
+    ? Object.getOwnPropertyDescriptor(value, name)?.value
+    : undefined
+
+const read = async (response: Response): Promise<{ readonly text: string; readonly cut: boolean }> => {
+  if (response.body === null) return { text: "", cut: false }
+  const decoder = new TextDecoder()
+  const reader = response.body.getReader()
+  let text = ""
+  let bytes = 0
+  for (;;) {
+    const { value, done } = await reader.read()
+    if (done) return { text: text + decoder.decode(), cut: false }
+    const chunk = value.subarray(0, BODY_LIMIT - bytes)
+    text += decoder.decode(chunk, { stream: true })
+    bytes += value.byteLength
+    if (bytes > BODY_LIMIT) {
+      await reader.cancel()
+      return { text, cut: true }
+    }
+  }
+}
+
+/** A sentence for what undici reports; its own messages may quote what was sent. */
+const networkDescription = (error: unknown): string => {
+  const code = codeOf(error)
+  return code === undefined ? "the request failed" : (NETWORK_ERRORS.get(code) ?? code)
+}
+
+const codeOf = (error: unknown): string | undefined => {
+  for (let current = error, depth = 0; current instanceof Error && depth < 5; current = current.cause, depth += 1) {
+    if ("code" in current && typeof current.code === "string") return current.code
+  }
+  return undefined
+}
+
+const NETWORK_ERRORS: ReadonlyMap<string, string> = new Map([
+  ["ECONNREFUSED", "connection refused; is the server running?"],
+  ["ECONNRESET", "the server closed the connection before it answered"],
+  ["UND_ERR_SOCKET", "the server closed the connection before it answered"],
+  ["EPIPE", "the server closed the connection before it answered"],
+  ["ENOTFOUND", "there is no host of that name"],
+  ["EAI_AGAIN", "the name could not be looked up"],
+  ["ETIMEDOUT", "no connection in time"],
+  ["UND_ERR_CONNECT_TIMEOUT", "no connection in time"],
+  ["EHOSTUNREACH", "no route to the host"],
+  ["ENETUNREACH", "no route to the network"],
+  ["UND_ERR_HEADERS_OVERFLOW", "the headers of its answer are too large"],
+  ["DEPTH_ZERO_SELF_SIGNED_CERT", "its certificate is self-signed"],
+  ["SELF_SIGNED_CERT_IN_CHAIN", "its certificate is signed by an authority that is not known here"],
+  ["UNABLE_TO_VERIFY_LEAF_SIGNATURE", "its certificate is signed by an authority that is not known here"],
+  ["CERT_HAS_EXPIRED", "its certificate has expired"],
+  ["ERR_TLS_CERT_ALTNAME_INVALID", "its certificate is for another host"]
+])

@@ -1,0 +1,168 @@
+/**
+ * A connection over the official SDK's client (`@modelcontextprotocol/client`), Streamable HTTP, both eras.
+ *
+ * Loaded with the first connection, since the SDK is most of what a program would wait for at its start.
+ *
+ * The SDK's response cache is neither read nor filled by lists and resources: what one session may see is not shown to
+ * another. What remains is the list that the SDK itself fetches with the connection's headers when a server insists on
+ * `Mcp-Param-*`, and from which it knows the annotations and output schemas of tools.
+ */
+import { type CallContext, CurrentCall } from "@letterhead/core/call/CallContext"
+import type { ConnectionHeaders } from "@letterhead/core/HeaderResolver"
+import type { ServerEntry } from "@letterhead/core/server/ServerEntry"
+import { type CacheableRequestOptions, Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { Dispatcher } from "undici"
+import { Call } from "./Call.ts"
+import { MakeCorrelation } from "./CallCorrelation.ts"
+import { carry, CorrelatingTransport } from "./CorrelatingTransport.ts"
+import type { CallOptions, McpConnection } from "./McpConnection.ts"
+import { CallTimedOut, McpError, type McpErrorReason, PrincipalMismatch } from "./McpError.ts"
+import { RequestHeaders } from "./RequestHeaders.ts"
+import * as SdkFailure from "./SdkFailure.ts"
+
+/** Milliseconds until a call is given up, where its caller names no time. */
+export const CALL_TIMEOUT_DEFAULT = 60_000
+/** Milliseconds that ending the session and the last cancellations may take. */
+export const CLOSE_TIMEOUT = 2_000
+
+/** The SDK's own timer is kept out of the way: Effect's decides, and it can be tested. */
+const SDK_TIMEOUT = 2 ** 31 - 1
+
+const CLIENT_INFO = { name: "letterhead", version: "0.0.0" } as const
+
+export interface OpenOptions {
+  readonly entry: ServerEntry
+  /** The facts of the one who opened the connection. */
+  readonly owner: CallContext
+  readonly headers: ConnectionHeaders
+  readonly dispatcher: Dispatcher
+  /** What the layer was built with; the fiber of a call goes before it. */
+  readonly services: Context.Context<never>
+  /** Makes up the id of a call that has none. */
+  readonly nextCallId: () => string
+}
+
+/** Connects, and disconnects when the scope closes. */
+export const open = Effect.fn("McpConnection.open")(function* (
+  options: OpenOptions
+): Effect.fn.Return<McpConnection, McpError, Scope.Scope> {
+  const { entry, headers, dispatcher } = options
+  const correlation = (yield* MakeCorrelation)()
+  const { method: _method, tool: _tool, callId: _callId, ...facts } = options.owner
+  const context: CallContext = { ...facts, server: entry.name }
+  const owner = new Call(context, Context.merge(options.services, yield* Effect.context<never>()))
+  const failed = (reason: McpErrorReason) => new McpError({ server: entry.name, reason })
+
+  const { fetch } = new RequestHeaders({ server: entry.name, headers, correlation, owner, dispatcher })
+  const http = new StreamableHTTPClientTransport(headers.url, { fetch })
+  const transport = new CorrelatingTransport(http, correlation, owner)
+  const client = new Client(CLIENT_INFO, { versionNegotiation: { mode: "auto" } })
+
+  yield* Effect.addFinalizer(() => close(client, transport, http))
+  yield* Effect.tryPromise({
+    try: () => client.connect(transport, { timeout: SDK_TIMEOUT }),
+    catch: (error) => failed(SdkFailure.reason(error, owner, owner))
+  }).pipe(
+    Effect.timeoutOrElse({
+      duration: entry.connectTimeout,
+      orElse: () =>
+        Effect.fail(failed(new CallTimedOut({ operation: "connecting", milliseconds: entry.connectTimeout })))
+    })
+  )
+
+  /** One call of the fiber that runs this, from its context to its result. */
+  const invoke = Effect.fnUntraced(function* <A>(
+    method: string,
+    tool: string | undefined,
+    callOptions: CallOptions | undefined,
+    run: (requestOptions: CacheableRequestOptions) => Promise<A>
+  ): Effect.fn.Return<A, McpError> {
+    const current = yield* CurrentCall
+    if (current.principal !== context.principal) {
+      return yield* failed(new PrincipalMismatch({ connection: context.principal, call: current.principal }))
+    }
+    const milliseconds = callOptions?.timeout ?? CALL_TIMEOUT_DEFAULT
+    const { tool: _outer, ...known } = current
+    const call = new Call(
+      {
+        ...known,
+        callId: current.callId ?? options.nextCallId(),
+        server: entry.name,
+        method,
+        ...(tool === undefined ? {} : { tool })
+      },
+      Context.merge(options.services, yield* Effect.context<never>())
+    )
+    const operation = tool === undefined ? method : `${method} ${tool}`
+    return yield* Effect.tryPromise({
+      try: (signal) => {
+        signal.addEventListener("abort", () => call.abort(), { once: true })
+        // `bypass`: see the top of this file.
+        return run({ signal: call.signal, timeout: SDK_TIMEOUT, headers: carry(call), cacheMode: "bypass" })
+      },
+      catch: (error) => failed(SdkFailure.reason(error, call, owner))
+    }).pipe(
+      Effect.timeoutOrElse({
+        duration: milliseconds,
+        orElse: () => Effect.fail(failed(new CallTimedOut({ operation, milliseconds })))
+      }),
+      Effect.ensuring(Effect.sync(() => correlation.end(call)))
+    )
+  })
+
+  const capabilities = client.getServerCapabilities()
+  const version = client.getServerVersion()
+  return {
+    server: entry.name,
+    principal: context.principal,
+    era: client.getProtocolEra() ?? "legacy",
+    protocolVersion: client.getNegotiatedProtocolVersion() ?? "",
+    serverInfo: { name: version?.name ?? entry.name, version: version?.version ?? "" },
+    // Without the capability there is nothing to list; the SDK would say so on standard output.
+    listTools:
+      capabilities?.tools === undefined
+        ? Effect.succeed([])
+        : invoke("tools/list", undefined, undefined, (request) => client.listTools(undefined, request)).pipe(
+            Effect.map(({ tools }) => tools),
+            Effect.withSpan("McpConnection.listTools")
+          ),
+    callTool: Effect.fn("McpConnection.callTool")((name, args, callOptions) =>
+      invoke("tools/call", name, callOptions, (request) => client.callTool({ name, arguments: { ...args } }, request))
+    ),
+    listPrompts:
+      capabilities?.prompts === undefined
+        ? Effect.succeed([])
+        : invoke("prompts/list", undefined, undefined, (request) => client.listPrompts(undefined, request)).pipe(
+            Effect.map(({ prompts }) => prompts),
+            Effect.withSpan("McpConnection.listPrompts")
+          ),
+    getPrompt: Effect.fn("McpConnection.getPrompt")((name, args, callOptions) =>
+      invoke("prompts/get", name, callOptions, (request) => client.getPrompt({ name, arguments: { ...args } }, request))
+    ),
+    listResources:
+      capabilities?.resources === undefined
+        ? Effect.succeed([])
+        : invoke("resources/list", undefined, undefined, (request) => client.listResources(undefined, request)).pipe(
+            Effect.map(({ resources }) => resources),
+            Effect.withSpan("McpConnection.listResources")
+          ),
+    readResource: Effect.fn("McpConnection.readResource")((uri, callOptions) =>
+      invoke("resources/read", uri, callOptions, (request) => client.readResource({ uri }, request))
+    )
+  }
+})
+
+/** Lets the last cancellations arrive, ends the MCP session with the connection's headers, and disconnects. */
+const close = (client: Client, transport: CorrelatingTransport, http: StreamableHTTPClientTransport) =>
+  Effect.promise(() => transport.settled()).pipe(
+    // Nothing to end in the modern era. What the server makes of it changes nothing here.
+    Effect.andThen(Effect.ignore(Effect.tryPromise(() => http.terminateSession()))),
+    // A finalizer cannot be interrupted, and what cannot be interrupted has no timeout.
+    Effect.interruptible,
+    Effect.timeoutOption(CLOSE_TIMEOUT),
+    Effect.andThen(Effect.promise(() => transport.close())),
+    Effect.andThen(Effect.promise(() => client.close()))
+  )

@@ -1,0 +1,77 @@
+/**
+ * What an error of the SDK means to the caller of this package.
+ *
+ * No error of the SDK is passed on, not as a cause either: its messages and data quote what the server sent, which may
+ * quote what we sent. Its text is masked with the headers of the call and of the connection.
+ */
+import { ProtocolError, SdkError, SdkErrorCode, SdkHttpError } from "@modelcontextprotocol/client"
+import type { Call } from "./Call.ts"
+import * as Masking from "./Masking.ts"
+import {
+  CallTimedOut,
+  ConnectionClosed,
+  Forbidden,
+  HttpFailed,
+  type McpErrorReason,
+  ProtocolFailed,
+  Unauthorized
+} from "./McpError.ts"
+import { messageOf } from "./Refusal.ts"
+import * as RequestFailure from "./RequestFailure.ts"
+
+/** The reason for a call, or for a connection that was being opened, to fail. */
+export const reason = (error: unknown, call: Call, owner: Call): McpErrorReason => {
+  const ours = RequestFailure.find(error) ?? call.failure
+  if (ours !== undefined) return ours
+  const describe = (text: string) => Masking.describe(text, [...call.sent, ...owner.sent])
+  if (error instanceof ProtocolError) {
+    return new ProtocolFailed({ code: error.code, description: describe(error.message) })
+  }
+  if (error instanceof SdkHttpError) return ofHttp(error, describe)
+  if (error instanceof SdkError) return ofSdk(error, describe)
+  if (error instanceof SyntaxError) return new ProtocolFailed({ code: undefined, description: NOT_JSON })
+  if (error instanceof TypeError && error.message === "terminated") {
+    return new ConnectionClosed({ description: "the connection broke while the answer was being read" })
+  }
+  // A schema of the SDK found no JSON-RPC in the answer, and lists at length what it found instead.
+  if (error instanceof Error && "issues" in error) return new ProtocolFailed({ code: undefined, description: NOT_MCP })
+  const text = error instanceof Error ? error.message : "the SDK failed without a reason"
+  return new ProtocolFailed({ code: undefined, description: describe(text) })
+}
+
+const NOT_JSON = "the server answered with something that is not JSON; is this the URL of an MCP server?"
+const NOT_MCP = "the server answered with something that is not MCP; is this the URL of an MCP server?"
+
+const ofHttp = (error: SdkHttpError, describe: (text: string) => string): McpErrorReason => {
+  const text = error.data["text"]
+  const said = typeof text === "string" ? (messageOf(text) ?? text) : ""
+  const html = /^\s*<(?:!doctype|html)/i.test(said)
+  const description = describe(said === "" || html ? (error.statusText ?? "") : said) || "the server gives no reason"
+  switch (error.status) {
+    case 401:
+      return new Unauthorized({ source: undefined, declared: undefined, description })
+    case 403:
+      return new Forbidden({ description })
+    default:
+      return new HttpFailed({ status: error.status, description })
+  }
+}
+
+const ofSdk = (error: SdkError, describe: (text: string) => string): McpErrorReason => {
+  switch (error.code) {
+    case SdkErrorCode.RequestTimeout:
+      return new CallTimedOut({ operation: "the request", milliseconds: millisecondsOf(error.data) })
+    case SdkErrorCode.ConnectionClosed:
+    case SdkErrorCode.NotConnected:
+      return new ConnectionClosed({ description: "the connection was closed before the call was answered" })
+    case SdkErrorCode.EraNegotiationFailed:
+      return error.cause instanceof SyntaxError
+        ? new ProtocolFailed({ code: undefined, description: NOT_JSON })
+        : new ProtocolFailed({ code: undefined, description: describe(error.message) })
+    default:
+      return new ProtocolFailed({ code: undefined, description: describe(error.message) })
+  }
+}
+
+const millisecondsOf = (data: unknown): number =>
+  typeof data === "object" && data !== null && "timeout" in data && typeof data.timeout === "number" ? data.timeout : 0

@@ -1,0 +1,10 @@
+/**
+ * MCP connections on which every call carries its own headers.
+ *
+ * Each module is also a subpath of the package, such as `@letterhead/mcp/McpTransport`.
+ */
+export * as HttpDispatcher from "./HttpDispatcher.ts"
+export type * as McpConnection from "./McpConnection.ts"
+export * as McpError from "./McpError.ts"
+export * as McpTransport from "./McpTransport.ts"
+export * as RequestObserver from "./RequestObserver.ts"

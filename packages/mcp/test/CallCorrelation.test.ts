@@ -1,0 +1,106 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Call } from "@letterhead/mcp/Call"
+import { CallCorrelation } from "@letterhead/mcp/CallCorrelation"
+import * as Context from "effect/Context"
+
+const callOf = (sessionId: string) => new Call({ principal: "ada", sessionId }, Context.empty())
+
+describe("CallCorrelation", () => {
+  it("finds the call of a request, whether the id comes back as a number or as text", () => {
+    const correlation = new CallCorrelation()
+    const call = callOf("one")
+    correlation.open(7, call)
+    assert.strictEqual(correlation.request(7), call)
+    assert.strictEqual(correlation.request("7"), call)
+    assert.isTrue(correlation.close("7"))
+    assert.isFalse(correlation.close(7))
+    assert.strictEqual(correlation.size, 0)
+  })
+
+  it("knows no call for an id that was never entered", () => {
+    const correlation = new CallCorrelation()
+    assert.isUndefined(correlation.request(1))
+    assert.isUndefined(correlation.cancellation(1))
+    assert.deepStrictEqual(correlation.event("1"), [])
+  })
+
+  it("keeps one event id per request, the newest, and forgets it with the request", () => {
+    const correlation = new CallCorrelation()
+    const call = callOf("one")
+    correlation.open(1, call)
+    for (let event = 0; event < 1_000; event += 1) correlation.setEvent(1, `event-${event}`)
+    assert.deepStrictEqual(correlation.event("event-998"), [])
+    assert.deepStrictEqual(correlation.event("event-999"), [call])
+    assert.isAtMost(correlation.size, 3)
+    correlation.close(1)
+    assert.deepStrictEqual(correlation.event("event-999"), [])
+    assert.strictEqual(correlation.size, 0)
+  })
+
+  it("says so when two requests have the same event id, and not any more when one is gone", () => {
+    const correlation = new CallCorrelation()
+    const [one, two] = [callOf("one"), callOf("two")]
+    correlation.open(1, one)
+    correlation.open(2, two)
+    correlation.setEvent(1, "same")
+    correlation.setEvent(2, "same")
+    assert.deepStrictEqual(correlation.event("same"), [one, two])
+    correlation.close(1)
+    assert.deepStrictEqual(correlation.event("same"), [two])
+  })
+
+  it("keeps the call of a cancellation until it is sent, also past the end of the call", () => {
+    const correlation = new CallCorrelation()
+    const call = callOf("one")
+    correlation.open(1, call)
+    correlation.cancel(1)
+    correlation.end(call)
+    assert.isUndefined(correlation.request(1))
+    assert.strictEqual(correlation.cancellation(1), call)
+    correlation.cancelled(1)
+    assert.strictEqual(correlation.size, 0)
+  })
+
+  it("ends every request of a call and none of another", () => {
+    const correlation = new CallCorrelation()
+    const [one, two] = [callOf("one"), callOf("two")]
+    correlation.open(1, one)
+    correlation.open(2, two)
+    correlation.open(3, one)
+    correlation.setEvent(3, "event")
+    correlation.end(one)
+    assert.isUndefined(correlation.request(1))
+    assert.isUndefined(correlation.request(3))
+    assert.deepStrictEqual(correlation.event("event"), [])
+    assert.strictEqual(correlation.request(2), two)
+    correlation.end(two)
+    assert.strictEqual(correlation.size, 0)
+  })
+
+  it("tells a request that the server has from one that it never got or refused", () => {
+    const correlation = new CallCorrelation()
+    correlation.open(1, callOf("one"))
+    assert.isFalse(correlation.isWritten(1))
+    correlation.setWritten(1, true)
+    assert.isTrue(correlation.isWritten(1))
+    correlation.setWritten(1, false)
+    assert.isFalse(correlation.isWritten(1))
+    correlation.setWritten(2, true)
+    assert.isFalse(correlation.isWritten(2))
+  })
+
+  it("holds nothing after 10,000 requests that ended in every way there is", () => {
+    const correlation = new CallCorrelation()
+    for (let id = 0; id < 10_000; id += 1) {
+      const call = callOf(`session-${id % 20}`)
+      correlation.open(id, call)
+      if (id % 3 === 0) correlation.setEvent(id, `event-${id % 7}`)
+      if (id % 4 === 0) {
+        correlation.cancel(id)
+        correlation.cancelled(id)
+      } else if (id % 4 === 1) correlation.close(id)
+      correlation.end(call)
+    }
+    assert.strictEqual(correlation.size, 0)
+  })
+})

@@ -1,0 +1,96 @@
+/** A loopback server, a transport to it and what a test wants to look at, for as long as the scope. */
+import { type CallContext, withCall } from "@letterhead/core/call/CallContext"
+import * as McpConfig from "@letterhead/core/server/McpConfig"
+import { CallCorrelation, MakeCorrelation } from "@letterhead/mcp/CallCorrelation"
+import type { McpConnection } from "@letterhead/mcp/McpConnection"
+import type { McpError, McpErrorReason } from "@letterhead/mcp/McpError"
+import * as McpTransport from "@letterhead/mcp/McpTransport"
+import * as EntryFixture from "@letterhead/testing/EntryFixture"
+import * as LoopbackServer from "@letterhead/testing/LoopbackServer"
+import type { RecordedRequest } from "@letterhead/testing/RecordedRequest"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import * as Resolver from "./Resolver.ts"
+
+export interface HarnessOptions extends LoopbackServer.LoopbackServerOptions {
+  readonly resolver?: Resolver.ResolverOptions
+  readonly connectTimeout?: number
+  /** Instead of the loopback server's. */
+  readonly url?: string
+}
+
+export interface Harness {
+  readonly server: LoopbackServer.LoopbackServer
+  readonly resolver: Resolver.ResolverState
+  readonly transport: McpTransport.McpTransport["Service"]
+  /** Of every connection that was opened. */
+  readonly correlations: ReadonlyArray<CallCorrelation>
+  /** Connects as the principal `ada`. */
+  readonly connect: Effect.Effect<McpConnection, McpError, Scope.Scope>
+}
+
+export type Era = "legacy" | "modern"
+
+/** Each era with each kind of response. */
+export const cases = (["legacy", "modern"] as const).flatMap((era) =>
+  (["json", "sse"] as const).map((responses) => ({ era, responses }))
+)
+
+export const make = Effect.fnUntraced(function* (
+  options: HarnessOptions
+): Effect.fn.Return<Harness, never, Scope.Scope> {
+  const server = yield* LoopbackServer.make(options)
+  const entry = EntryFixture.entry({
+    url: options.url ?? server.url,
+    ...(options.connectTimeout === undefined ? {} : { connectTimeout: options.connectTimeout })
+  })
+  const resolver = Resolver.make(options.resolver)
+  const correlations: Array<CallCorrelation> = []
+  const context = yield* Layer.build(McpTransport.layer.pipe(Layer.provide([McpConfig.layer([entry]), resolver.layer])))
+  const { connect } = yield* McpTransport.McpTransport.pipe(Effect.provideContext(context))
+  const transport = McpTransport.McpTransport.of({
+    connect: (...parameters) =>
+      Effect.provideService(connect(...parameters), MakeCorrelation, () => {
+        const correlation = new CallCorrelation()
+        correlations.push(correlation)
+        return correlation
+      })
+  })
+  return {
+    server,
+    resolver: resolver.state,
+    transport,
+    correlations,
+    connect: transport.connect("example", { principal: "ada" })
+  }
+})
+
+/** As a session of `ada`. */
+export const asSession =
+  (sessionId: string, facts: Partial<CallContext> = {}) =>
+  <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    withCall(effect, { principal: "ada", sessionId, ...facts })
+
+/** Waits until it is so; fails after five seconds. */
+export const until = <E, R>(condition: Effect.Effect<boolean, E, R>): Effect.Effect<void, E, R> =>
+  Effect.gen(function* () {
+    for (let turn = 0; turn < 500; turn += 1) {
+      if (yield* condition) return
+      yield* Effect.sleep(10)
+    }
+    return yield* Effect.die(new Error("it did not become so within five seconds"))
+  })
+
+/** The reason an effect fails with. */
+export const reasonOf = <A, R>(effect: Effect.Effect<A, McpError, R>): Effect.Effect<McpErrorReason, A, R> =>
+  Effect.map(Effect.flip(effect), (error) => error.reason)
+
+/** Requests whose `x-session` is not what it must be: the mark of a call, or the connection's. */
+export const crossed = (requests: ReadonlyArray<RecordedRequest>): ReadonlyArray<RecordedRequest> =>
+  requests.filter((request) => {
+    const said = request.headers.get("x-session") ?? "nothing"
+    return request.sessionMark === undefined
+      ? said !== Resolver.ownerMark(request.headers.get("x-principal") ?? "")
+      : said !== request.sessionMark
+  })
