@@ -1,0 +1,130 @@
+/**
+ * Where configuration is looked for, and what each place is worth: a list of candidates in order of precedence, fixed
+ * before anything in them is read.
+ *
+ * 1. `managed`: the administrator's folder. 2. `user`: what `claude mcp add` wrote for this project into
+ * `~/.claude.json`. 3. `project`: from the working directory up to the repository root, nearest first; in each folder
+ * `letterhead.*`, then `.mcp.json`. Where there is no repository, the working directory alone. 4. `user`: the person's
+ * own `letterhead.*`, then `~/.claude.json`.
+ */
+import type { Origin } from "@letterhead/core/server/ServerEntry"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Path from "effect/Path"
+import type { Dialect } from "./Dialect.ts"
+import type { Document, DocumentPath } from "./Document.ts"
+import { claudeCode, claudeCodeUser, projectServers } from "./dialects/claudeCode.ts"
+import { native } from "./dialects/native.ts"
+import { SIZE_LIMIT } from "./DocumentReader.ts"
+
+/** Bytes of `~/.claude.json`, in which Claude Code keeps its history as well. */
+const CLAUDE_CODE_USER_SIZE_LIMIT = 16 * 1024 * 1024
+
+/** Folders between the working directory and the repository root. */
+export const FOLDER_LIMIT = 64
+
+export interface DiscoverOptions {
+  /** Absolute path of the working directory. */
+  readonly cwd: string
+  /** Absolute path of the person's home folder. */
+  readonly home: string
+  /** Absolute path of the folder that holds the person's own `letterhead.*`. */
+  readonly configDirectory: string
+  /** Absolute path of the folder that holds the administrator's. Default: none. */
+  readonly managedDirectory?: string
+}
+
+/** A document that may be there. */
+export interface Candidate {
+  readonly origin: Origin
+  readonly dialect: Dialect
+  readonly sizeLimit: number
+  readonly serversAt?: DocumentPath
+}
+
+export const candidates = Effect.fnUntraced(function* (
+  options: DiscoverOptions
+): Effect.fn.Return<ReadonlyArray<Candidate>, never, FileSystem.FileSystem | Path.Path> {
+  const path = yield* Path.Path
+  const inFolder = (folder: string, origin: Pick<Origin, "scope" | "workspace">, dialects: ReadonlyArray<Dialect>) =>
+    dialects.flatMap((dialect) =>
+      dialect.fileNames.map((name) => ({
+        origin: { ...origin, source: path.join(folder, name), directory: folder },
+        dialect,
+        sizeLimit: SIZE_LIMIT
+      }))
+    )
+  const claudeCodeFile = inFolder(path.resolve(options.home), { scope: "user" }, [claudeCodeUser]).map((candidate) => ({
+    ...candidate,
+    sizeLimit: CLAUDE_CODE_USER_SIZE_LIMIT
+  }))
+
+  const managed =
+    options.managedDirectory === undefined
+      ? []
+      : inFolder(path.resolve(options.managedDirectory), { scope: "managed" }, [native])
+  const { folders, root } = yield* repository(path.resolve(options.cwd))
+  const local = folders.flatMap((folder) =>
+    claudeCodeFile.map((candidate) => ({ ...candidate, serversAt: projectServers(folder) }))
+  )
+  const project = folders.flatMap((folder) =>
+    inFolder(folder, { scope: "project", workspace: root }, [native, claudeCode])
+  )
+  const user = [...inFolder(path.resolve(options.configDirectory), { scope: "user" }, [native]), ...claudeCodeFile]
+
+  // Where the person's own folder lies within a repository, its files are the person's all the same.
+  const own = new Set([...managed, ...user].map((candidate) => candidate.origin.source))
+  return [...managed, ...local, ...project.filter((candidate) => !own.has(candidate.origin.source)), ...user]
+})
+
+/** The origin of a file that the person names. */
+export const originOfFile = Effect.fnUntraced(function* (
+  file: string,
+  configDirectory: string
+): Effect.fn.Return<Origin, never, FileSystem.FileSystem | Path.Path> {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const directory = path.dirname(file)
+  const real = (name: string) => fs.realPath(name).pipe(Effect.orElseSucceed(() => name))
+  const isOwn = isWithin(path, configDirectory, file) || isWithin(path, yield* real(configDirectory), yield* real(file))
+  return isOwn
+    ? { scope: "user", source: file, directory }
+    : { scope: "project", source: file, directory, workspace: (yield* repository(directory)).root }
+})
+
+/** The dialect of a file that the person names: by its name, else by what it looks like. */
+export const dialectOf = (name: string, document: Document): Dialect => {
+  const dialects = [native, claudeCode, claudeCodeUser]
+  return (
+    dialects.find((dialect) => dialect.fileNames.includes(name)) ??
+    dialects.find((dialect) => dialect.marks(document)) ??
+    native
+  )
+}
+
+/** The folders from `start` up to the repository root, nearest first; `start` alone where there is no repository. */
+const repository = Effect.fnUntraced(function* (
+  start: string
+): Effect.fn.Return<
+  { readonly folders: ReadonlyArray<string>; readonly root: string },
+  never,
+  FileSystem.FileSystem | Path.Path
+> {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const folders: Array<string> = []
+  for (let folder = start; folders.length < FOLDER_LIMIT; folder = path.dirname(folder)) {
+    folders.push(folder)
+    // A folder in a clone, a file in a worktree or submodule.
+    if (yield* fs.exists(path.join(folder, ".git")).pipe(Effect.orElseSucceed(() => false))) {
+      return { folders, root: folder }
+    }
+    if (path.dirname(folder) === folder) break
+  }
+  return { folders: [start], root: start }
+})
+
+const isWithin = (path: Path.Path, folder: string, file: string): boolean => {
+  const relative = path.relative(folder, file)
+  return relative !== "" && relative !== ".." && !relative.startsWith(`..${path.sep}`) && !path.isAbsolute(relative)
+}

@@ -1,0 +1,134 @@
+/**
+ * What an entry may say, as Schemas that several dialects put together. Each field says what it expects, in words
+ * that finish the sentence "expected …"; a value is never quoted.
+ */
+import {
+  HELPER_TIMEOUT_DEFAULT,
+  HELPER_TIMEOUT_MAXIMUM,
+  HELPER_TIMEOUT_MINIMUM
+} from "@letterhead/core/server/ServerEntry"
+import * as Schema from "effect/Schema"
+import type { KnownKeys } from "./UnknownKeys.ts"
+
+/** Milliseconds for connecting. */
+export const CONNECT_TIMEOUT_MINIMUM = 100
+/** Milliseconds for connecting: ten minutes. */
+export const CONNECT_TIMEOUT_MAXIMUM = 600_000
+/** Further attempts of a helper. */
+export const RETRY_TIMES_MAXIMUM = 10
+/** Milliseconds before the first further attempt, where the entry does not say. */
+export const RETRY_DELAY_DEFAULT = 200
+/** Milliseconds before the first further attempt. */
+export const RETRY_DELAY_MAXIMUM = 60_000
+/** Seconds that a helper's output may be kept for: 24 hours, as long as `expires` may name. */
+export const CACHE_SECONDS_MAXIMUM = 86_400
+
+const whole = (unit: string, minimum: number, maximum: number) =>
+  Schema.Int.check(Schema.isBetween({ minimum, maximum })).annotate({
+    expected: `a whole number of ${unit} from ${minimum} to ${maximum}`
+  })
+
+const Text = Schema.String.annotate({ expected: "a string" })
+
+/** Texts that become arguments, paths or variables of a process, none of which can hold a NUL. */
+const ProcessText = Schema.String.check(Schema.makeFilter((text) => !text.includes("\0"))).annotate({
+  expected: "a string without NUL characters"
+})
+
+const NonEmptyText = Schema.String.check(
+  Schema.makeFilter((text) => text.trim().length > 0 && !text.includes("\0"))
+).annotate({ expected: "a string with something in it" })
+
+const TextRecord = Schema.Record(Schema.String, Text).annotate({ expected: "an object of strings" })
+
+const VARIABLE_NAME = "a variable name without = and NUL characters"
+
+const Variables = Schema.Record(Schema.String, Text)
+  .check(
+    Schema.makeFilter((variables: Readonly<Record<string, string>>) => {
+      const bad = Object.keys(variables).find((name) => name.length === 0 || /[=\0]/.test(name))
+      return bad === undefined ? undefined : { path: [bad], issue: VARIABLE_NAME }
+    })
+  )
+  .annotate({ expected: "an object of strings, by variable name" })
+
+const COMMAND = `a command: a list of strings such as ["node", "./headers.js"], or a string for the shell`
+
+const Command = Schema.Union([
+  NonEmptyText,
+  Schema.Array(ProcessText).check(Schema.makeFilter((words) => (words[0] ?? "").trim().length > 0))
+]).annotate({ expected: COMMAND })
+
+const Helper = Schema.Struct({
+  command: Command,
+  environment: Schema.optionalKey(Variables),
+  timeout: Schema.optionalKey(whole("milliseconds", HELPER_TIMEOUT_MINIMUM, HELPER_TIMEOUT_MAXIMUM)),
+  retry: Schema.optionalKey(
+    Schema.Struct({
+      times: Schema.optionalKey(whole("attempts", 0, RETRY_TIMES_MAXIMUM)),
+      delay: Schema.optionalKey(whole("milliseconds", 1, RETRY_DELAY_MAXIMUM))
+    }).annotate({ expected: `an object such as { "times": 2, "delay": ${RETRY_DELAY_DEFAULT} }` })
+  ),
+  passEnv: Schema.optionalKey(Schema.Array(NonEmptyText).annotate({ expected: "a list of variable names" })),
+  cache: Schema.optionalKey(
+    Schema.Union([
+      Schema.Literals(["never", "expires"]),
+      Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: CACHE_SECONDS_MAXIMUM }))
+    ]).annotate({ expected: `"never", "expires" or a whole number of seconds from 1 to ${CACHE_SECONDS_MAXIMUM}` })
+  ),
+  onFailure: Schema.optionalKey(Schema.Literals(["fail", "static"]).annotate({ expected: `"fail" or "static"` })),
+  files: Schema.optionalKey(Schema.Array(NonEmptyText).annotate({ expected: "a list of file names" }))
+})
+
+/** The fields that every dialect with `mcpServers` shares. */
+export const fields = {
+  type: Schema.optionalKey(
+    Schema.Literals(["http", "streamable-http", "sse", "stdio"]).annotate({ expected: `"http", "sse" or "stdio"` })
+  ),
+  url: Schema.optionalKey(NonEmptyText.annotate({ expected: "a string with a URL" })),
+  headers: Schema.optionalKey(TextRecord),
+  headersHelper: Schema.optionalKey(
+    Schema.Union([NonEmptyText, Helper]).annotate({
+      expected: `an object such as { "command": ["node", "./headers.js"], "timeout": ${HELPER_TIMEOUT_DEFAULT} }, or a command for the shell`
+    })
+  ),
+  command: Schema.optionalKey(NonEmptyText.annotate({ expected: "a string with the name of a program" })),
+  args: Schema.optionalKey(Schema.Array(ProcessText).annotate({ expected: "a list of strings" })),
+  env: Schema.optionalKey(Variables)
+}
+
+/** Milliseconds for connecting. */
+export const ConnectTimeout = whole("milliseconds", CONNECT_TIMEOUT_MINIMUM, CONNECT_TIMEOUT_MAXIMUM)
+
+/** Names of things that are listed: hook modules, scopes. */
+export const Names = Schema.Array(NonEmptyText)
+
+const Form = Schema.Struct({ ...fields, timeout: Schema.optionalKey(ConnectTimeout) })
+
+/** An entry as a dialect's schema leaves it, in no dialect any more. */
+export type ServerForm = typeof Form.Type
+
+export type HelperForm = typeof Helper.Type
+
+/** The keys of {@link fields}, and of the objects under them. */
+export const knownKeys: KnownKeys = {
+  type: true,
+  url: true,
+  headers: true,
+  headersHelper: {
+    command: true,
+    environment: true,
+    timeout: true,
+    retry: { times: true, delay: true },
+    passEnv: true,
+    cache: true,
+    onFailure: true,
+    files: true
+  },
+  command: true,
+  args: true,
+  env: true
+}
+
+/** What a dialect expects an entry to be. */
+export const ENTRY = `an object with "url" or "command"`

@@ -1,0 +1,2 @@
+/** Reads MCP configuration files, with positions, into server entries. */
+export * as ConfigLayer from "./ConfigLayer.ts"
