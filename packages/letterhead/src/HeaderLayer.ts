@@ -1,0 +1,91 @@
+/**
+ * Everything but the connection, wired for Node: configuration, trust, helpers, hooks, sources and the resolver.
+ *
+ * Loads no MCP SDK, so that a program that only wants to know which headers would be sent starts at once.
+ */
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as ConfigLayer from "@letterhead/config/ConfigLayer"
+import * as HeaderResolver from "@letterhead/core/HeaderResolver"
+import * as HelperRunner from "@letterhead/core/helper/HelperRunner"
+import type { ConfigError } from "@letterhead/core/server/ConfigError"
+import { Environment } from "@letterhead/core/server/Environment"
+import * as McpConfig from "@letterhead/core/server/McpConfig"
+import type { ServerEntry } from "@letterhead/core/server/ServerEntry"
+import type { HeaderSource } from "@letterhead/core/sources/HeaderSource"
+import * as HeaderSources from "@letterhead/core/sources/HeaderSources"
+import * as TrustGate from "@letterhead/core/trust/TrustGate"
+import * as TrustStore from "@letterhead/core/trust/TrustStore"
+import * as TrustSubject from "@letterhead/core/trust/TrustSubject"
+import * as Effect from "effect/Effect"
+import type * as FileSystem from "effect/FileSystem"
+import * as Layer from "effect/Layer"
+import type * as Path from "effect/Path"
+import * as Directories from "./Directories.ts"
+
+export interface Options {
+  /** Absolute folder that discovery starts from. Default: the working directory of the process. */
+  readonly cwd?: string
+  /** The one configuration file to read in place of discovery; relative to `cwd`. */
+  readonly configFile?: string
+  /** Entries in place of any file; each states its origin. */
+  readonly servers?: ReadonlyArray<ServerEntry>
+  /** Absolute folder of the person's own configuration. Default: see `Directories`. */
+  readonly configDirectory?: string
+  /** Absolute folder of the trust store. Default: see `Directories`. */
+  readonly stateDirectory?: string
+  /** What templates name and helpers inherit. Default: the environment of the process, read when it is needed. */
+  readonly environment?: Environment
+  /** Further sources, beside static, helper and hook. */
+  readonly sources?: ReadonlyArray<HeaderSource>
+}
+
+/** What {@link layer} provides. */
+export type Services =
+  | HeaderResolver.HeaderResolver
+  | HeaderSources.HeaderSources
+  | HelperRunner.HelperRunner
+  | McpConfig.McpConfig
+  | TrustGate.TrustGate
+  | TrustStore.TrustStore
+  | NodeServices.NodeServices
+
+export const layer = (options: Options = {}): Layer.Layer<Services, ConfigError> =>
+  Layer.unwrap(
+    Effect.gen(function* () {
+      const environment = options.environment ?? process.env
+      const directories = yield* Directories.resolve(environment)
+      const trustStore = TrustStore.layerFile({ directory: options.stateDirectory ?? directories.state })
+      return HeaderResolver.layer.pipe(
+        Layer.provideMerge(HeaderSources.layerWith(options.sources ?? [])),
+        Layer.provideMerge(HelperRunner.layer),
+        Layer.provideMerge(Layer.merge(TrustGate.layer, configuration(options, directories))),
+        Layer.provideMerge(trustStore),
+        Layer.provideMerge(Layer.merge(NodeServices.layer, Layer.succeed(Environment, environment)))
+      )
+    })
+  )
+
+const configuration = (options: Options, directories: Directories.Directories) => {
+  if (options.servers !== undefined) return McpConfig.layer(options.servers)
+  const place = {
+    cwd: options.cwd ?? process.cwd(),
+    home: directories.home,
+    configDirectory: options.configDirectory ?? directories.config
+  }
+  return options.configFile === undefined
+    ? Layer.unwrap(Effect.map(mayReplace, (approved) => ConfigLayer.discover({ ...place, approved })))
+    : ConfigLayer.file(options.configFile, place)
+}
+
+/** Whether the person approved a project's entry, so that it may stand in for one of their own of that name. */
+const mayReplace = Effect.gen(function* () {
+  const store = yield* TrustStore.TrustStore
+  const services = yield* Effect.context<FileSystem.FileSystem | Path.Path>()
+  return (entry: ServerEntry) =>
+    TrustSubject.make(entry).pipe(
+      Effect.flatMap(store.check),
+      Effect.map((decision) => decision._tag === "Approved"),
+      Effect.orElseSucceed(() => false),
+      Effect.provideContext(services)
+    )
+})

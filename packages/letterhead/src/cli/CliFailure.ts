@@ -1,0 +1,18 @@
+/** What only the command line can get wrong: the one error of the verbs themselves. */
+import * as Data from "effect/Data"
+
+export class CliFailure extends Data.TaggedError("CliFailure")<{
+  /** Stable: it stands in `--json` errors. */
+  readonly code:
+    | "UsageInvalid"
+    | "ArgumentsInvalid"
+    | "ToolUnknown"
+    | "ConfigInvalid"
+    | "ApprovalMissing"
+    | "ToolFailed"
+    | "ApprovalRefused"
+    | "DigestMismatch"
+  readonly message: string
+  /** What to do next, on a line of its own. */
+  readonly hint?: string
+}> {}
