@@ -33,6 +33,8 @@ const reason = (text: string | Uint8Array): OutputReason => {
 
 const VALUE_LETTERS = Array.from({ length: 95 }, (_, index) => String.fromCharCode(32 + index))
 
+const withExpiry = (expires: string): string => `{"headers":{"A":["b"]},"expires":${expires}}`
+
 describe("HelperOutput", () => {
   it("reads Claude Code's and OpenCode's form", () =>
     expect(plain('{"Authorization":"Bearer t","X-Api-Key":"k"}\n')).toEqual([
@@ -199,7 +201,6 @@ describe("HelperOutput", () => {
   })
 
   it("F23: an expiry in the past is kept as such, one in ten years is cut to a day, another form is refused", () => {
-    const withExpiry = (expires: string): string => `{"headers":{"A":["b"]},"expires":${expires}}`
     expect(Result.getOrThrow(read(withExpiry('"2029-12-31T23:59:59Z"')))).toMatchObject({
       expired: true,
       expires: NOW - 1_000

@@ -2,6 +2,8 @@ import { describe, expect, it } from "@effect/vitest"
 import { parse } from "@letterhead/core/helper/Timestamp"
 import { seeded } from "./randomJson.ts"
 
+const two = (number: number): string => String(number).padStart(2, "0")
+
 describe("Timestamp", () => {
   it("reads back what Date writes, 5,000 times, in any offset", () => {
     const random = seeded(7)
@@ -12,7 +14,6 @@ describe("Timestamp", () => {
       const minutes = Math.floor(random() * 24 * 60)
       const sign = random() < 0.5 ? 1 : -1
       const local = new Date(time + sign * minutes * 60_000).toISOString().slice(0, -1)
-      const two = (number: number): string => String(number).padStart(2, "0")
       expect(parse(`${local}${sign > 0 ? "+" : "-"}${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`)).toBe(time)
     }
   })
