@@ -105,7 +105,7 @@ it.effect("a challenge retries only where the variables or files now give anothe
     const { source, resolved } = yield* resolve(server, { TOKEN: "old" })
     const challenge = (environment: Environment) =>
       Effect.provideService(
-        source.challenge?.(server, local, resolved, { status: 401 }) ?? Effect.void,
+        source.challenge?.(server, local, resolved, { status: 401 }) ?? Effect.succeed(false),
         Environment,
         environment
       )
