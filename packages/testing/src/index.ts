@@ -4,6 +4,8 @@
  * Each module is also a subpath of the package, such as `@letterhead/testing/LoopbackServer`.
  */
 export * as EntryFixture from "./EntryFixture.ts"
+export * as HelperFixture from "./HelperFixture.ts"
+export * as TrustStoreLaws from "./laws/TrustStoreLaws.ts"
 export * as LoopbackListener from "./LoopbackListener.ts"
 export * as LoopbackServer from "./LoopbackServer.ts"
 export * as LoopbackServerFault from "./LoopbackServerFault.ts"

@@ -1,11 +1,11 @@
-import { assert, describe, it } from "@effect/vitest"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { assert, layer } from "@effect/vitest"
 import * as LoopbackServer from "@letterhead/testing/LoopbackServer"
 import { tokenLine } from "@letterhead/testing/LoopbackServerTokens"
 import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Path from "effect/Path"
 import { execFile } from "node:child_process"
-import * as FileSystem from "node:fs"
-import * as OperatingSystem from "node:os"
-import * as Path from "node:path"
 import { promisify } from "node:util"
 
 /** What the server makes of a credential; behind it, an empty message is an error of another kind. */
@@ -17,17 +17,21 @@ const verdict = (server: LoopbackServer.LoopbackServer, authorization?: string) 
     return response.status === 401 ? "refused" : "accepted"
   })
 
-const temporaryFolder = Effect.acquireRelease(
-  Effect.sync(() => FileSystem.mkdtempSync(Path.join(OperatingSystem.tmpdir(), "letterhead-tokens-"))),
-  (folder) => Effect.sync(() => FileSystem.rmSync(folder, { recursive: true }))
-)
+/** The path of a file that does not exist yet, in a folder that goes with the scope. */
+const freshFile = Effect.gen(function* () {
+  const fs = yield* FileSystem.FileSystem
+  return (yield* Path.Path).join(yield* fs.makeTempDirectoryScoped({ prefix: "letterhead-tokens-" }), "tokens")
+})
+
+const append = (file: string, text: string) =>
+  Effect.flatMap(FileSystem.FileSystem, (fs) => fs.writeFileString(file, text, { flag: "a" }))
 
 const soon = () => performance.timeOrigin + performance.now() + 60_000
 
-describe("LoopbackServerTokens", () => {
-  it.live("accepts what another process registered, and refuses it after its expiry", () =>
+layer(NodeServices.layer, { excludeTestServices: true })("LoopbackServerTokens", (it) => {
+  it.effect("accepts what another process registered, and refuses it after its expiry", () =>
     Effect.gen(function* () {
-      const tokensFile = Path.join(yield* temporaryFolder, "tokens")
+      const tokensFile = yield* freshFile
       const server = yield* LoopbackServer.make({ era: "both", tokensFile })
       assert.strictEqual(yield* verdict(server, "Bearer t1"), "refused")
 
@@ -41,35 +45,35 @@ describe("LoopbackServerTokens", () => {
     })
   )
 
-  it.live("withdraws all that are known, and accepts what is registered later", () =>
+  it.effect("withdraws all that are known, and accepts what is registered later", () =>
     Effect.gen(function* () {
-      const tokensFile = Path.join(yield* temporaryFolder, "tokens")
+      const tokensFile = yield* freshFile
       const server = yield* LoopbackServer.make({ era: "both", tokensFile })
-      FileSystem.appendFileSync(tokensFile, tokenLine("old", soon()))
+      yield* append(tokensFile, tokenLine("old", soon()))
       yield* server.tokens.accept("own")
       assert.strictEqual(yield* verdict(server, "Bearer old"), "accepted")
       assert.strictEqual(yield* verdict(server, "bearer own"), "accepted")
 
       yield* server.tokens.expireAll
-      FileSystem.appendFileSync(tokensFile, tokenLine("new", soon()))
+      yield* append(tokensFile, tokenLine("new", soon()))
       assert.strictEqual(yield* verdict(server, "Bearer old"), "refused")
       assert.strictEqual(yield* verdict(server, "Bearer own"), "refused")
       assert.strictEqual(yield* verdict(server, "Bearer new"), "accepted")
     })
   )
 
-  it.live("ignores a line that is still being written", () =>
+  it.effect("ignores a line that is still being written", () =>
     Effect.gen(function* () {
-      const tokensFile = Path.join(yield* temporaryFolder, "tokens")
+      const tokensFile = yield* freshFile
       const server = yield* LoopbackServer.make({ era: "both", tokensFile })
-      FileSystem.appendFileSync(tokensFile, `t1 ${soon()}`)
+      yield* append(tokensFile, `t1 ${soon()}`)
       assert.strictEqual(yield* verdict(server, "Bearer t1"), "refused")
-      FileSystem.appendFileSync(tokensFile, "\n")
+      yield* append(tokensFile, "\n")
       assert.strictEqual(yield* verdict(server, "Bearer t1"), "accepted")
     })
   )
 
-  it.live("refuses no credential, another scheme and two tokens", () =>
+  it.effect("refuses no credential, another scheme and two tokens", () =>
     Effect.gen(function* () {
       const server = yield* LoopbackServer.make({ era: "both", demandToken: true })
       yield* server.tokens.accept("t1")

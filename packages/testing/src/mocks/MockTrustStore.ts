@@ -1,8 +1,10 @@
-/** A trust store that has approved everything already, and forgets nothing because it keeps nothing. */
+/** Trust stores without a file: core's own in memory, and one that has approved everything already. */
 import { type Approval, TrustStore } from "@letterhead/core/trust/TrustStore"
 import type { TrustSubject } from "@letterhead/core/trust/TrustSubject"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+
+export { layerDenyAll, layerMemory } from "@letterhead/core/trust/TrustStore"
 
 /** Every subject is approved, since the epoch; revoking does nothing. */
 export const layerApproveAll: Layer.Layer<TrustStore> = Layer.succeed(TrustStore, {

@@ -46,4 +46,23 @@ describe("MockTrustStore", () => {
       assert.deepStrictEqual((yield* store.approve(subject, { passEnv: ["TOKEN"] })).passEnv, ["TOKEN"])
     }).pipe(Effect.provide(MockTrustStore.layerApproveAll))
   )
+
+  it.effect("layerMemory remembers what was approved, and layerDenyAll nothing", () =>
+    Effect.gen(function* () {
+      const approveAndCheck = Effect.gen(function* () {
+        const store = yield* TrustStore
+        const before = yield* store.check(subject)
+        yield* Effect.ignore(store.approve(subject))
+        return [before._tag, (yield* store.check(subject))._tag]
+      })
+      assert.deepStrictEqual(yield* Effect.provide(approveAndCheck, MockTrustStore.layerMemory), [
+        "NeverApproved",
+        "Approved"
+      ])
+      assert.deepStrictEqual(yield* Effect.provide(approveAndCheck, MockTrustStore.layerDenyAll), [
+        "NeverApproved",
+        "NeverApproved"
+      ])
+    })
+  )
 })
