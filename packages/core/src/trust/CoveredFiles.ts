@@ -18,8 +18,8 @@ import * as Ownership from "../storage/Ownership.ts"
 import * as RegularFile from "../storage/RegularFile.ts"
 import type { CoveredFile } from "./TrustSubject.ts"
 
-/** Bytes of one covered file. */
-export const FILE_LIMIT = 8 * 1024 * 1024
+/** Bytes of one covered file: room for a compiled helper. */
+export const FILE_LIMIT = 32 * 1024 * 1024
 /** Covered files of one entry. */
 export const FILE_COUNT_LIMIT = 256
 
