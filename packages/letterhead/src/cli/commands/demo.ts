@@ -29,9 +29,9 @@ export const demo = Command.make("demo", {}, () =>
     } else {
       yield* output.print(`\n${summary(totals)}`)
     }
-    if (totals.crossed > 0) {
-      return yield* Effect.die(new Error(`${totals.crossed} requests arrived with another call's headers`))
-    }
+    return yield* totals.crossed === 0
+      ? Effect.void
+      : Effect.die(new Error(`${totals.crossed} requests arrived with another call's headers`))
   })
 ).pipe(Command.withDescription("See it work: two users, three sessions and two servers on this machine"))
 
