@@ -57,14 +57,16 @@ export class CorrelatingTransport implements Transport {
     this.#inner = inner
     this.#correlation = correlation
     this.#owner = owner
-    inner.onclose = () => this.onclose?.()
-    inner.onerror = (error) => this.onerror?.(error)
-    inner.onmessage = (message, extra) => {
-      if (isJSONRPCResultResponse(message) || isJSONRPCErrorResponse(message)) {
-        if (message.id !== undefined) correlation.close(message.id)
+    const handlers: Pick<Transport, "onclose" | "onerror" | "onmessage"> = {
+      onclose: () => this.onclose?.(),
+      onerror: (error) => this.onerror?.(error),
+      onmessage: (message, extra) => {
+        const answered = isJSONRPCResultResponse(message) || isJSONRPCErrorResponse(message)
+        if (answered && message.id !== undefined) correlation.close(message.id)
+        this.onmessage?.(message, extra)
       }
-      this.onmessage?.(message, extra)
     }
+    Object.assign(inner, handlers)
   }
 
   get sessionId(): string | undefined {

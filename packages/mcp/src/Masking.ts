@@ -27,7 +27,7 @@ export const describe = (text: string, sent: ReadonlyArray<ResolvedHeaders>): st
 export const mask = (text: string, sent: ReadonlyArray<ResolvedHeaders>): string => {
   const secrets = new Set(sent.flatMap((headers) => headers.reveal().flatMap(([, value]) => forms(value))))
   // The longest first: a value may contain another.
-  return [...secrets].sort((a, b) => b.length - a.length).reduce(replace, text)
+  return [...secrets].toSorted((a, b) => b.length - a.length).reduce(replace, text)
 }
 
 /** The longest text that {@link mask} looks for; a cut text may end in a part of it. */
@@ -65,4 +65,4 @@ const replace = (text: string, secret: string): string => {
 }
 
 /** What a server sends must not move the cursor of the terminal it is shown on. */
-const printable = (text: string): string => text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, " ")
+const printable = (text: string): string => text.replace(/\p{Cc}+/gu, " ")

@@ -43,7 +43,7 @@ export class McpTransport extends Context.Service<
 export const make = Effect.gen(function* () {
   const config = yield* McpConfig
   const resolver = yield* HeaderResolver
-  const services = yield* Effect.context<never>()
+  const services = yield* Effect.context()
   // Before the connections, so that it ends after them: they have something to send at their end.
   const dispatcherScope = yield* Scope.fork(yield* Effect.scope)
   const dispatcher = yield* HttpDispatcher.acquire.pipe(

@@ -65,7 +65,7 @@ const credentialOf = (sent: ResolvedHeaders) =>
   sent.get("authorization") ??
   sent.provenance
     .filter((entry) => entry.value !== undefined)
-    .sort((a, b) => rankOf(b.source) - rankOf(a.source))
+    .toSorted((a, b) => rankOf(b.source) - rankOf(a.source))
     .at(0)
 
 const RANKS: ReadonlyMap<string, number> = new Map(Object.entries(Rank))

@@ -3,14 +3,19 @@
  *
  * Loaded with the first connection, since the SDK is most of what a program would wait for at its start.
  *
- * The SDK's response cache is neither read nor filled by lists and resources: what one session may see is not shown to
- * another. What remains is the list that the SDK itself fetches with the connection's headers when a server insists on
- * `Mcp-Param-*`, and from which it knows the annotations and output schemas of tools.
+ * The SDK's response cache is neither read nor filled: what one session may see is not shown to another, and one
+ * session's list makes no other session's call fail. Output schemas are therefore not checked here.
  */
 import { type CallContext, CurrentCall } from "@letterhead/core/call/CallContext"
 import type { ConnectionHeaders } from "@letterhead/core/HeaderResolver"
 import type { ServerEntry } from "@letterhead/core/server/ServerEntry"
-import { type CacheableRequestOptions, Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client"
+import {
+  type CacheableRequestOptions,
+  type CallToolResult,
+  Client,
+  ProtocolError,
+  StreamableHTTPClientTransport
+} from "@modelcontextprotocol/client"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -22,6 +27,7 @@ import type { CallOptions, McpConnection } from "./McpConnection.ts"
 import { CallTimedOut, McpError, type McpErrorReason, PrincipalMismatch } from "./McpError.ts"
 import { RequestHeaders } from "./RequestHeaders.ts"
 import * as SdkFailure from "./SdkFailure.ts"
+import { ToolParameters } from "./ToolParameters.ts"
 
 /** Milliseconds until a call is given up, where its caller names no time. */
 export const CALL_TIMEOUT_DEFAULT = 60_000
@@ -53,7 +59,7 @@ export const open = Effect.fn("McpConnection.open")(function* (
   const correlation = (yield* MakeCorrelation)()
   const { method: _method, tool: _tool, callId: _callId, ...facts } = options.owner
   const context: CallContext = { ...facts, server: entry.name }
-  const owner = new Call(context, Context.merge(options.services, yield* Effect.context<never>()))
+  const owner = new Call(context, Context.merge(options.services, yield* Effect.context()))
   const failed = (reason: McpErrorReason) => new McpError({ server: entry.name, reason })
 
   const { fetch } = new RequestHeaders({ server: entry.name, headers, correlation, owner, dispatcher })
@@ -94,7 +100,7 @@ export const open = Effect.fn("McpConnection.open")(function* (
         method,
         ...(tool === undefined ? {} : { tool })
       },
-      Context.merge(options.services, yield* Effect.context<never>())
+      Context.merge(options.services, yield* Effect.context())
     )
     const operation = tool === undefined ? method : `${method} ${tool}`
     return yield* Effect.tryPromise({
@@ -113,6 +119,7 @@ export const open = Effect.fn("McpConnection.open")(function* (
     )
   })
 
+  const parameters = new ToolParameters()
   const capabilities = client.getServerCapabilities()
   const version = client.getServerVersion()
   return {
@@ -127,10 +134,13 @@ export const open = Effect.fn("McpConnection.open")(function* (
         ? Effect.succeed([])
         : invoke("tools/list", undefined, undefined, (request) => client.listTools(undefined, request)).pipe(
             Effect.map(({ tools }) => tools),
+            Effect.tap((tools) => Effect.sync(() => parameters.note(tools))),
             Effect.withSpan("McpConnection.listTools")
           ),
     callTool: Effect.fn("McpConnection.callTool")((name, args, callOptions) =>
-      invoke("tools/call", name, callOptions, (request) => client.callTool({ name, arguments: { ...args } }, request))
+      invoke("tools/call", name, callOptions, (request) =>
+        callTool(client, parameters, { name, arguments: { ...args } }, request)
+      )
     ),
     listPrompts:
       capabilities?.prompts === undefined
@@ -154,6 +164,27 @@ export const open = Effect.fn("McpConnection.open")(function* (
     )
   }
 })
+
+/** A modern server's answer to a call whose `Mcp-Param-*` are not what its tool wants. */
+const HEADER_MISMATCH = -32_020
+
+/** Calls a tool; where the server wants other `Mcp-Param-*`, asks for its tools and calls it once more. */
+const callTool = async (
+  client: Client,
+  parameters: ToolParameters,
+  params: { readonly name: string; readonly arguments: Record<string, unknown> },
+  request: CacheableRequestOptions
+): Promise<CallToolResult> => {
+  if (client.getProtocolEra() !== "modern") return client.callTool(params, request)
+  const call = () => client.callTool(params, { ...request, toolDefinition: parameters.definition(params.name) })
+  try {
+    return await call()
+  } catch (error) {
+    if (!(error instanceof ProtocolError && error.code === HEADER_MISMATCH)) throw error
+    parameters.note((await client.listTools(undefined, request)).tools)
+    return call()
+  }
+}
 
 /** Lets the last cancellations arrive, ends the MCP session with the connection's headers, and disconnects. */
 const close = (client: Client, transport: CorrelatingTransport, http: StreamableHTTPClientTransport) =>

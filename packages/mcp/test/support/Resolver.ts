@@ -10,6 +10,7 @@ import type { ServerEntry } from "@letterhead/core/server/ServerEntry"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
+import * as Semaphore from "effect/Semaphore"
 
 export interface ResolverOptions {
   /** The token of a generation, from 1. Default: none is sent. */
@@ -47,20 +48,17 @@ export const make = (options: ResolverOptions = {}) => {
       Effect.sync(() => void state.opened++),
       () => Effect.sync(() => void state.closed++)
     )
-    let renewing: Promise<void> | undefined
-    const renew = () => {
-      renewing ??= Effect.runPromise(
-        Effect.andThen(
-          options.beforeRenewal ?? Effect.void,
-          Effect.sync(() => {
-            generation += 1
-            state.renewals += 1
-            renewing = undefined
-          })
-        )
+    const oneAtATime = yield* Semaphore.make(1)
+    const renewal = (sentGeneration: number) =>
+      Semaphore.withPermit(
+        oneAtATime,
+        Effect.gen(function* () {
+          if (sentGeneration !== generation) return
+          yield* options.beforeRenewal ?? Effect.void
+          generation += 1
+          state.renewals += 1
+        })
       )
-      return renewing
-    }
     return {
       url: new URL(options.url ?? (entry.endpoint.type === "http" ? entry.endpoint.url.source : "")),
       resolve: (call: CallContext) =>
@@ -84,8 +82,8 @@ export const make = (options: ResolverOptions = {}) => {
           const sentGeneration = sent.generations.get("helper") ?? 0
           state.challenges.push({ status: response.status, generation: sentGeneration })
           if (options.challenge === "give up") return "give up" as const
-          if (options.challenge !== undefined) return yield* Effect.fail(options.challenge)
-          if (sentGeneration === generation) yield* Effect.promise(renew)
+          if (options.challenge !== undefined) return yield* options.challenge
+          yield* renewal(sentGeneration)
           return "retry" as const
         })
     }
