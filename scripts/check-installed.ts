@@ -67,7 +67,7 @@ export function checkInstalled(folder: string, packages: ReadonlyArray<Packed>):
     })
 
   const version = packages.find(({ name }) => name === "letterhead")?.version
-  expect("--version prints the version", letterhead(["--version"]).trim() === version)
+  expect("--version prints the version", letterhead(["--version"]).trim() === `letterhead ${version}`)
   expect("headers shows a header", letterhead(["headers", "api"]).includes("X-Team"))
   expect("demo ends well", letterhead(["demo"]).length > 0)
 

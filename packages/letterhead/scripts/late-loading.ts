@@ -1,0 +1,51 @@
+/**
+ * Plug-ins that move work from the start of the bundled command to the moment it is needed.
+ *
+ * Loading is most of what a short command takes, and Effect's modules load these parts of Node whether or not a verb
+ * uses them. In the checkout nothing is changed; the bundle behaves the same, later.
+ */
+import type { Plugin } from "rolldown"
+
+/** Parts of Node that take 4 to 11 ms each to load and of which only functions are used. */
+const LATE_BUILTINS: ReadonlySet<string> = new Set(["node:child_process", "node:crypto", "node:readline"])
+const LATE = "\0late:"
+
+/**
+ * Replaces a slow part of Node by functions that load it when one of them is called.
+ *
+ * Whatever else a module imports from there, such as a class, is missing from the replacement and fails the build.
+ */
+export const lateBuiltins: Plugin = {
+  name: "late-builtins",
+  resolveId: (id) => (LATE_BUILTINS.has(id) ? LATE + id : undefined),
+  load: (id) => {
+    if (!id.startsWith(LATE)) return undefined
+    const builtin = id.slice(LATE.length)
+    const functions = Object.entries(process.getBuiltinModule(builtin) ?? {}).flatMap(([name, value]) =>
+      typeof value === "function" && /^[a-z]/.test(name)
+        ? [`export const ${name} = (...input) => load().${name}(...input)`]
+        : []
+    )
+    return {
+      code: [`const load = () => process.getBuiltinModule(${JSON.stringify(builtin)})`, ...functions].join("\n"),
+      moduleSideEffects: false
+    }
+  }
+}
+
+const CLI_OUTPUT = /[\\/]effect[\\/]dist[\\/]cli[\\/]CliOutput\.js$/
+const SEGMENTER = /const graphemeSegmenter = (\/\*#__PURE__\*\/)?\s*new Intl\.Segmenter\(([^)]*)\);/
+
+/** Makes Effect's segmenter of graphemes when help is printed: making it takes 9 ms, and only help needs it. */
+export const lateSegmenter: Plugin = {
+  name: "late-segmenter",
+  transform: (code, id) => {
+    if (!CLI_OUTPUT.test(id)) return undefined
+    if (!SEGMENTER.test(code)) throw new Error(`${id} makes its segmenter in another way now: see to late-loading.ts`)
+    return code.replace(
+      SEGMENTER,
+      "let segmenter; const graphemeSegmenter = " +
+        "{ segment: (text) => (segmenter ??= new Intl.Segmenter($2)).segment(text) };"
+    )
+  }
+}
