@@ -61,7 +61,9 @@ const evaluate = (template: Template, environment: Environment): string | undefi
   let text = ""
   for (const part of template.parts) {
     if (part._tag === "File") return undefined
-    text += part._tag === "Text" ? part.text : environment[part.name] || (part.fallback ?? "")
+    if (part._tag === "Text") text += part.text
+    // What every object inherits is no variable.
+    else text += (Object.hasOwn(environment, part.name) && environment[part.name]) || (part.fallback ?? "")
   }
   return text
 }

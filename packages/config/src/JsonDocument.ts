@@ -14,7 +14,7 @@ export const parse = (file: string, text: string): Result.Result<Document, Docum
   const errors: Array<ParseError> = []
   const builder = new TreeBuilder()
   try {
-    const tree = parseTree(text, errors, { allowTrailingComma: true })
+    const tree = parseTree(text, errors, { allowTrailingComma: true, allowEmptyContent: true })
     const first = errors[0]
     if (first !== undefined) {
       return malformed(first.offset, `not valid JSON: ${SENTENCES[printParseErrorCode(first.error)]}`)

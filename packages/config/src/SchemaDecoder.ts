@@ -57,7 +57,8 @@ const flatten = (
     case "MissingKey":
       return [{ path: path.slice(0, -1), expected: `the key "${String(path.at(-1))}"` }]
     case "InvalidValue":
-      return [{ path, expected: expected ?? annotated(issue.annotations) ?? UNNAMED }]
+      // The sentence of a check of ours; nothing else makes a message here.
+      return [{ path, expected: expected ?? sentence(issue.annotations?.message) ?? UNNAMED }]
     default:
       return [{ path, expected: expected ?? UNNAMED }]
   }
@@ -67,7 +68,9 @@ const expectedOf = (ast: SchemaAST.AST): string | undefined =>
   annotated(ast.checks === undefined ? ast.annotations : ast.checks.at(-1)?.annotations)
 
 const annotated = (annotations: { readonly expected?: unknown } | undefined): string | undefined =>
-  typeof annotations?.expected === "string" ? annotations.expected : undefined
+  sentence(annotations?.expected)
+
+const sentence = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined)
 
 const invalid = (document: Document, problem: Problem): ValueInvalid => {
   const node = document.node(problem.path)

@@ -1,0 +1,99 @@
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { expect, it as pure, layer } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import * as ConfigFolder from "../ConfigFolder.ts"
+import { parseTemplate } from "../../src/dialects/claudeCode.ts"
+
+const parts = (source: string) => Result.map(parseTemplate(source), (template) => template.parts)
+
+layer(NodeServices.layer)("claudeCode", (it) => {
+  it.effect("a .mcp.json as people have it becomes the same entry as the native form", () =>
+    Effect.gen(function* () {
+      const folder = yield* ConfigFolder.make
+      yield* folder.write("repository/.mcp.json", {
+        mcpServers: {
+          api: {
+            type: "streamable-http",
+            url: "https://${HOST:-mcp.example.com}/mcp",
+            headers: { Authorization: "Bearer ${TOKEN}" },
+            headersHelper: "./scripts/headers.sh",
+            timeout: 600_000,
+            alwaysLoad: true
+          },
+          old: { type: "sse", url: "https://old.example/sse" },
+          files: { command: "npx", args: ["-y", "server"], env: { KEY: "${TOKEN}" } }
+        }
+      })
+      const config = yield* folder.discover({}, { TOKEN: "t" })
+      expect(config.warnings).toEqual([])
+      expect(config.skipped).toEqual([])
+      const api = yield* config.get("api")
+      expect(api).toMatchObject({
+        origin: { scope: "project", directory: folder.repository, workspace: folder.repository },
+        endpoint: { type: "http", transport: "http" },
+        helper: { command: "./scripts/headers.sh", timeout: 10_000 },
+        connectTimeout: 30_000
+      })
+      expect((yield* config.get("old")).endpoint).toMatchObject({ transport: "sse" })
+      expect((yield* config.get("files")).endpoint).toMatchObject({ type: "stdio", command: "npx" })
+    })
+  )
+
+  it.effect("ws, oauth and wrong types skip their server by name; the others go on", () =>
+    Effect.gen(function* () {
+      const folder = yield* ConfigFolder.make
+      yield* folder.write(
+        "repository/.mcp.json",
+        `{ "mcpServers": {
+  "socket": { "type": "ws", "url": "wss://a" },
+  "signed": { "url": "https://a", "oauth": { "clientId": "x" } },
+  "typed": { "url": "https://a", "headersHelper": ["a"] },
+  "good": { "url": "https://a" }
+} }`
+      )
+      const config = yield* folder.discover()
+      expect([...config.servers.keys()]).toEqual(["good"])
+      expect(ConfigFolder.skips(config, folder.root)).toEqual([
+        'socket: repository/.mcp.json:2:23 (mcpServers.socket.type): expected "http", "sse" or "stdio"; WebSocket is not supported; use the server\'s HTTP endpoint if it has one',
+        'signed: repository/.mcp.json:3:35 (mcpServers.signed.oauth): expected no "oauth": it is not supported by this version, and without it headers would be missing; use "headers" or "headersHelper" instead, or remove it',
+        'typed: repository/.mcp.json:4:51 (mcpServers.typed.headersHelper): expected an object such as { "command": ["node", "./headers.js"], "timeout": 10000 }, or a command for the shell'
+      ])
+    })
+  )
+
+  it.effect("of ~/.claude.json only the servers are looked at", () =>
+    Effect.gen(function* () {
+      const folder = yield* ConfigFolder.make
+      yield* folder.write("home/.claude.json", {
+        numStartups: 5,
+        trust: true,
+        projects: { "/elsewhere": { mcpServers: { other: { url: "https://other" } } } },
+        mcpServers: { mine: { url: "https://mine" } }
+      })
+      const config = yield* folder.discover()
+      expect([...config.servers.keys()]).toEqual(["mine"])
+      expect(config.warnings).toEqual([])
+      expect((yield* config.get("mine")).origin).toEqual({
+        scope: "user",
+        source: `${folder.home}/.claude.json`,
+        directory: folder.home
+      })
+    })
+  )
+})
+
+pure("variables are ${VAR} and ${VAR:-default}, and everything else is text", () => {
+  expect(parts("a${B}c${D:-e:-f}")).toEqual(
+    Result.succeed([
+      { _tag: "Text", text: "a" },
+      { _tag: "Variable", name: "B" },
+      { _tag: "Text", text: "c" },
+      { _tag: "Variable", name: "D", fallback: "e:-f" }
+    ])
+  )
+  for (const text of ["$$", "$VAR", "{env:A}", "{file:a}", "${A", "a}b"]) {
+    expect(parts(text)).toEqual(Result.succeed([{ _tag: "Text", text }]))
+  }
+  for (const text of ["${}", "${a-b}", "${A:-${B}}"]) expect(Result.isFailure(parts(text))).toBe(true)
+})

@@ -1,0 +1,454 @@
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { describe, expect, layer } from "@effect/vitest"
+import { readsOutside } from "@letterhead/core/server/Template"
+import * as Effect from "effect/Effect"
+import * as ConfigFolder from "../ConfigFolder.ts"
+
+const FILE = "home/.config/letterhead/letterhead.jsonc"
+
+/** What is said about one entry of a file that holds a good one beside it; the entry starts at 4:5. */
+const reasonFor = (entry: string, environment: Readonly<Record<string, string>> = {}) =>
+  Effect.gen(function* () {
+    const folder = yield* ConfigFolder.make
+    yield* folder.write(
+      FILE,
+      `{\n  "mcpServers": {\n    "good": { "url": "https://good.example/mcp" },\n    "bad": ${entry}\n  }\n}\n`
+    )
+    const config = yield* folder.discover({}, environment)
+    expect([...config.servers.keys()].filter((name) => name !== "bad")).toEqual(["good"])
+    return ConfigFolder.skips(config, folder.root)
+      .map((skip) => skip.replace(`bad: ${FILE}:`, ""))
+      .join("\n")
+  })
+
+layer(NodeServices.layer)("native", (it) => {
+  it.effect("an entry says all that the documentation lists, with the place of each thing", () =>
+    Effect.gen(function* () {
+      const folder = yield* ConfigFolder.make
+      yield* folder.write("home/.config/letterhead/hooks/session.js", "export default {}")
+      const source = yield* folder.write(
+        FILE,
+        `{
+  "$schema": "https://example.com/schema.json",
+  "mcpServers": {
+    "linear": {
+      "type": "http",
+      "url": "https://mcp.example.com/\${TENANT:-acme}",
+      "headers": { "X-Api-Key": "\${KEY}" },
+      "headersHelper": {
+        "command": ["node", "./headers.js", ""],
+        "environment": { "PROFILE": "prod" },
+        "timeout": 20000,
+        "retry": { "times": 2 },
+        "passEnv": ["HTTPS_PROXY"],
+        "cache": 60,
+        "onFailure": "static",
+        "files": ["./lib/auth.js"]
+      },
+      "auth": "auto",
+      "timeout": 5000
+    },
+    "files": { "command": "mcp-server-fs", "args": ["--root", "/tmp"], "env": { "LOG_LEVEL": "debug" } }
+  },
+  "hooks": ["./hooks/session.js"],
+  "credentials": { "storage": "auto" }
+}`
+      )
+      const config = yield* folder.discover({}, { KEY: "secret" })
+      expect(config.warnings).toEqual([])
+      const linear = yield* config.get("linear")
+      expect(linear).toMatchObject({
+        name: "linear",
+        origin: { scope: "user", source, directory: folder.configDirectory },
+        place: { file: source, line: 4, column: 5, path: "mcpServers.linear" },
+        endpoint: { type: "http", transport: "http", url: { source: "https://mcp.example.com/${TENANT:-acme}" } },
+        headers: [
+          {
+            name: "X-Api-Key",
+            value: { source: "${KEY}" },
+            place: { line: 7, column: 20, path: "mcpServers.linear.headers.X-Api-Key" }
+          }
+        ],
+        helper: {
+          command: ["node", "./headers.js", ""],
+          environment: new Map([["PROFILE", { source: "prod", parts: [{ _tag: "Text", text: "prod" }] }]]),
+          timeout: 20_000,
+          retry: { times: 2, delay: 200 },
+          passEnv: ["HTTPS_PROXY"],
+          cache: 60,
+          onFailure: "static",
+          files: ["./lib/auth.js"],
+          place: { line: 8, column: 7, path: "mcpServers.linear.headersHelper" }
+        },
+        hooks: [
+          {
+            path: `${folder.configDirectory}/hooks/session.js`,
+            place: { line: 23, column: 13, path: "hooks[0]" }
+          }
+        ],
+        connectTimeout: 5_000
+      })
+      const files = yield* config.get("files")
+      expect(files.endpoint).toMatchObject({ type: "stdio", command: "mcp-server-fs", args: ["--root", "/tmp"] })
+      expect(files.hooks).toEqual([])
+    })
+  )
+
+  it.effect("what an entry does not say has the documented default", () =>
+    Effect.gen(function* () {
+      const folder = yield* ConfigFolder.make
+      yield* folder.write(FILE, { mcpServers: { a: { url: "https://a.example", headersHelper: "echo '{}'" } } })
+      const entry = yield* (yield* folder.discover()).get("a")
+      expect(entry).toMatchObject({ endpoint: { transport: "auto" }, headers: [], hooks: [], connectTimeout: 30_000 })
+      expect(entry.helper).toMatchObject({
+        command: "echo '{}'",
+        timeout: 10_000,
+        retry: { times: 0, delay: 200 },
+        passEnv: [],
+        cache: "never",
+        onFailure: "fail"
+      })
+      expect(entry.helper?.files).toBeUndefined()
+    })
+  )
+
+  describe("a wrong type says where, and what was expected", () => {
+    for (const [entry, expected] of [
+      ["5", '4:12 (mcpServers.bad): expected an object with "url" or "command"'],
+      ['{ "url": 5 }', "4:21 (mcpServers.bad.url): expected a string with a URL; put it in double quotes"],
+      ['{ "url": "https://b", "headers": [] }', "4:45 (mcpServers.bad.headers): expected an object of strings"],
+      ['{ "url": "https://b", "headers": { "X": null } }', "4:52 (mcpServers.bad.headers.X): expected a string"],
+      [
+        '{ "url": "https://b", "timeout": "5s" }',
+        "4:45 (mcpServers.bad.timeout): expected a whole number of milliseconds from 100 to 600000"
+      ],
+      ['{ "url": "https://b", "type": "ftp" }', '4:42 (mcpServers.bad.type): expected "http", "sse" or "stdio"'],
+      [
+        '{ "url": "https://b", "headersHelper": { "timeout": 100 } }',
+        '4:51 (mcpServers.bad.headersHelper): expected the key "command"'
+      ],
+      [
+        '{ "url": "https://b", "headersHelper": { "command": [] } }',
+        '4:64 (mcpServers.bad.headersHelper.command): expected a command: a list of strings such as ["node", "./headers.js"], or a string for the shell'
+      ],
+      [
+        '{ "url": "https://b", "headersHelper": { "command": [""] } }',
+        '4:64 (mcpServers.bad.headersHelper.command): expected a command: a list of strings such as ["node", "./headers.js"], or a string for the shell'
+      ],
+      [
+        '{ "url": "https://b", "headersHelper": { "command": " " } }',
+        '4:64 (mcpServers.bad.headersHelper.command): expected a command: a list of strings such as ["node", "./headers.js"], or a string for the shell'
+      ],
+      [
+        '{ "url": "https://b", "headersHelper": { "command": ["a", 5] } }',
+        "4:70 (mcpServers.bad.headersHelper.command[1]): expected a string without NUL characters; put it in double quotes"
+      ],
+      [
+        '{ "url": "https://b", "headersHelper": { "command": "a", "timeout": 99 } }',
+        "4:80 (mcpServers.bad.headersHelper.timeout): expected a whole number of milliseconds from 100 to 120000"
+      ],
+      [
+        '{ "url": "https://b", "headersHelper": { "command": "a", "timeout": 120001 } }',
+        "4:80 (mcpServers.bad.headersHelper.timeout): expected a whole number of milliseconds from 100 to 120000"
+      ],
+      [
+        '{ "url": "https://b", "headersHelper": { "command": "a", "timeout": 100.5 } }',
+        "4:80 (mcpServers.bad.headersHelper.timeout): expected a whole number of milliseconds from 100 to 120000"
+      ],
+      [
+        '{ "url": "https://b", "headersHelper": { "command": "a", "cache": "daily" } }',
+        '4:78 (mcpServers.bad.headersHelper.cache): expected "never", "expires" or a whole number of seconds from 1 to 86400'
+      ],
+      [
+        '{ "url": "https://b", "headersHelper": { "command": "a", "onFailure": "open" } }',
+        '4:82 (mcpServers.bad.headersHelper.onFailure): expected "fail" or "static"'
+      ],
+      [
+        '{ "url": "https://b", "headersHelper": { "command": "a", "environment": { "A=B": "x" } } }',
+        '4:93 (mcpServers.bad.headersHelper.environment["A=B"]): expected a variable name without = and NUL characters'
+      ],
+      [
+        '{ "url": "https://b", "headersHelper": 5 }',
+        '4:51 (mcpServers.bad.headersHelper): expected an object such as { "command": ["node", "./headers.js"], "timeout": 10000 }, or a command for the shell'
+      ],
+      ['{ "command": ["npx"] }', "4:25 (mcpServers.bad.command): expected a string with the name of a program"],
+      ['{ "command": "npx", "args": "-y" }', "4:40 (mcpServers.bad.args): expected a list of strings"]
+    ] as const) {
+      it.effect(entry, () =>
+        Effect.gen(function* () {
+          expect(yield* reasonFor(entry)).toBe(expected)
+        })
+      )
+    }
+  })
+
+  describe("url and command", () => {
+    for (const [entry, expected] of [
+      [
+        "{}",
+        '4:5 (mcpServers.bad): expected "url" or "command"; add the URL of the server, or the program that is the server'
+      ],
+      [
+        '{ "type": "http" }',
+        '4:5 (mcpServers.bad): expected "url", because "type" is "http"; add the URL of the server'
+      ],
+      [
+        '{ "type": "stdio" }',
+        '4:5 (mcpServers.bad): expected "command", because "type" is "stdio"; add the program that is the server'
+      ],
+      [
+        '{ "url": "https://b", "command": "x" }',
+        '4:34 (mcpServers.bad.command): expected "url" or "command", and not both; keep the one that is meant and remove the other'
+      ],
+      [
+        '{ "type": "stdio", "url": "https://b" }',
+        '4:31 (mcpServers.bad.url): expected "command" instead of "url", because "type" is "stdio"; remove "type", or name a program'
+      ],
+      [
+        '{ "type": "sse", "command": "x" }',
+        '4:29 (mcpServers.bad.command): expected "url" instead of "command", because "type" is "sse"; remove "type", or name a URL'
+      ],
+      ['{ "url": "wss://b" }', "4:21 (mcpServers.bad.url): expected an absolute http:// or https:// URL"],
+      ['{ "url": "/mcp" }', "4:21 (mcpServers.bad.url): expected an absolute http:// or https:// URL"],
+      ['{ "url": "file://{file:./x}" }', "4:21 (mcpServers.bad.url): expected an absolute http:// or https:// URL"],
+      [
+        '{ "url": "https://b b/" }',
+        "4:21 (mcpServers.bad.url): expected a URL without blanks, line breaks or control characters"
+      ],
+      [
+        '{ "url": "https://me:canary@b" }',
+        "4:21 (mcpServers.bad.url): expected a URL without a user name or password; send a credential in a header"
+      ],
+      [
+        '{ "url": "https://me:canary@{file:./host}" }',
+        "4:21 (mcpServers.bad.url): expected a URL without a user name or password; send a credential in a header"
+      ]
+    ] as const) {
+      it.effect(entry, () =>
+        Effect.gen(function* () {
+          expect(yield* reasonFor(entry)).toBe(expected)
+        })
+      )
+    }
+  })
+
+  describe("headers are checked by the rules they are sent under", () => {
+    for (const [header, expected] of [
+      [
+        '"Host": "x"',
+        '4:47 (mcpServers.bad.headers.Host): expected a header that an entry may set; "Host" belongs to the protocol; remove it'
+      ],
+      [
+        '"mcp-session-id": "x"',
+        '4:47 (mcpServers.bad.headers.mcp-session-id): expected a header that an entry may set; "mcp-session-id" belongs to the protocol; remove it'
+      ],
+      [
+        '"A B": "x"',
+        `4:54 (mcpServers.bad.headers["A B"]): expected a header that can be sent: a name is an RFC 9110 token: letters, digits and !#$%&'*+-.^_\`|~`
+      ],
+      [
+        '"X-A": "canary\\n"',
+        "4:54 (mcpServers.bad.headers.X-A): expected a header that can be sent: a value has no line break"
+      ],
+      [
+        '"X-A": " canary"',
+        "4:54 (mcpServers.bad.headers.X-A): expected a header that can be sent: a value has no blank at its start or end"
+      ],
+      [
+        '"X-A": "1", "x-a": "2"',
+        `4:59 (mcpServers.bad.headers.x-a): expected each header once: names compare without regard to case; keep this one or the one at ${FILE}:4:47 (mcpServers.bad.headers.X-A)`
+      ]
+    ] as const) {
+      it.effect(header, () =>
+        Effect.gen(function* () {
+          expect(yield* reasonFor(`{ "url": "https://b", "headers": { ${header} } }`)).toBe(expected)
+        })
+      )
+    }
+
+    it.effect("a header without text is not an error: it is not sent", () =>
+      Effect.gen(function* () {
+        expect(yield* reasonFor(`{ "url": "https://b", "headers": { "X-A": "", "X-B": "\${V:-}" } }`)).toBe("")
+      })
+    )
+  })
+
+  describe("F79: variables", () => {
+    for (const [entry, expected] of [
+      [
+        '{ "url": "https://${HOST}" }',
+        "4:21 (mcpServers.bad.url): the environment variable HOST is not set; set it, or give a default: ${HOST:-…}"
+      ],
+      [
+        '{ "url": "https://b", "headers": { "X": "Bearer {env:T}" } }',
+        "4:52 (mcpServers.bad.headers.X): the environment variable T is not set; set it, or give a default: ${T:-…}"
+      ],
+      [
+        '{ "url": "https://b", "headers": { "X": "${EMPTY}" } }',
+        "4:52 (mcpServers.bad.headers.X): the environment variable EMPTY is not set; set it, or give a default: ${EMPTY:-…}"
+      ],
+      [
+        '{ "url": "https://b", "headersHelper": { "command": "a", "environment": { "P": "${T}" } } }',
+        "4:91 (mcpServers.bad.headersHelper.environment.P): the environment variable T is not set; set it, or give a default: ${T:-…}"
+      ],
+      [
+        '{ "command": "a", "env": { "P": "${T}" } }',
+        "4:44 (mcpServers.bad.env.P): the environment variable T is not set; set it, or give a default: ${T:-…}"
+      ],
+      [
+        '{ "url": "https://b", "headers": { "X": "${A" } }',
+        '4:52 (mcpServers.bad.headers.X): expected a template that can be read: "${" is not closed by "}"'
+      ],
+      [
+        '{ "url": "https://b", "headers": { "X": "Bearer ${CRLF}" } }',
+        "4:52 (mcpServers.bad.headers.X): expected a header that can be sent: a value has no line break; part of it comes from the environment variable CRLF; correct that"
+      ],
+      [
+        '{ "url": "https://${CRLF}" }',
+        "4:21 (mcpServers.bad.url): expected a URL without blanks, line breaks or control characters; part of it comes from the environment variable CRLF; correct that"
+      ],
+      [
+        '{ "url": "${USER_URL}" }',
+        "4:21 (mcpServers.bad.url): expected a URL without a user name or password; send a credential in a header; part of it comes from the environment variable USER_URL; correct that"
+      ]
+    ] as const) {
+      it.effect(entry, () =>
+        Effect.gen(function* () {
+          const reason = yield* reasonFor(entry, {
+            EMPTY: "",
+            CRLF: "canary\r\nX-Evil: 1",
+            USER_URL: "https://me:canary@b"
+          })
+          expect(reason).toBe(expected)
+          expect(reason).not.toContain("canary")
+        })
+      )
+    }
+
+    it.effect("a variable within a variable is refused", () =>
+      Effect.gen(function* () {
+        expect(yield* reasonFor('{ "url": "https://b", "headers": { "X": "${A:-${B}}" } }', { B: "b" })).toMatch(
+          /^4:52 \(mcpServers\.bad\.headers\.X\): expected a template that can be read: .+ is not supported$/
+        )
+      })
+    )
+
+    it.effect("what every object inherits is no variable", () =>
+      Effect.gen(function* () {
+        expect(yield* reasonFor('{ "url": "https://b", "headers": { "X": "${toString:-ok}" } }')).toBe("")
+      })
+    )
+
+    it.effect("a variable in a command is not expanded, and said not to be", () =>
+      Effect.gen(function* () {
+        const folder = yield* ConfigFolder.make
+        yield* folder.write(FILE, {
+          mcpServers: {
+            a: { url: "https://a", headersHelper: { command: ["x", "${SECRET}"] } },
+            b: { command: "x", args: ["${SECRET}"] },
+            c: { url: "https://c", headersHelper: "x ${SECRET}" }
+          }
+        })
+        const config = yield* folder.discover({}, { SECRET: "canary" })
+        expect((yield* config.get("a")).helper?.command).toEqual(["x", "${SECRET}"])
+        expect((yield* config.get("b")).endpoint).toMatchObject({ args: ["${SECRET}"] })
+        expect(config.warnings.map((warning) => warning.place.path)).toEqual([
+          "mcpServers.a.headersHelper.command[1]",
+          "mcpServers.b.args[0]"
+        ])
+        expect(JSON.stringify([...config.servers.values()])).not.toContain("canary")
+      })
+    )
+
+    it.effect("a value from a file is left to the connect", () =>
+      Effect.gen(function* () {
+        const folder = yield* ConfigFolder.make
+        yield* folder.write(FILE, { mcpServers: { a: { url: "https://a", headers: { X: "{file:./missing}" } } } })
+        const entry = yield* (yield* folder.discover()).get("a")
+        expect(entry.headers.map((header) => readsOutside(header.value))).toEqual([true])
+      })
+    )
+  })
+
+  describe("what this version cannot do is never left out silently", () => {
+    for (const key of ["passthroughHeaders", "userConfig", "oauth"]) {
+      it.effect(`${key} skips the server`, () =>
+        Effect.gen(function* () {
+          expect(yield* reasonFor(`{ "url": "https://b", "${key}": [] }`)).toBe(
+            `4:34 (mcpServers.bad.${key}): expected no "${key}": it is not supported by this version, and without it ` +
+              `headers would be missing; use "headers" or "headersHelper" instead, or remove it`
+          )
+        })
+      )
+    }
+
+    it.effect("auth may be auto or none; oauth skips the server", () =>
+      Effect.gen(function* () {
+        expect(yield* reasonFor('{ "url": "https://b", "auth": "auto" }')).toBe("")
+        expect(yield* reasonFor('{ "url": "https://b", "auth": "none" }')).toBe("")
+        expect(yield* reasonFor('{ "url": "https://b", "auth": "oauth" }')).toContain('expected no "auth"')
+        expect(yield* reasonFor('{ "url": "https://b", "auth": "basic" }')).toBe(
+          '4:42 (mcpServers.bad.auth): expected "auto" or "none"'
+        )
+      })
+    )
+
+    it.effect("type sse is kept as the transport, so that nobody takes it for another", () =>
+      Effect.gen(function* () {
+        const folder = yield* ConfigFolder.make
+        yield* folder.write(FILE, { mcpServers: { a: { type: "sse", url: "https://a" } } })
+        expect((yield* (yield* folder.discover()).get("a")).endpoint).toMatchObject({ transport: "sse" })
+      })
+    )
+  })
+
+  it.effect("a key written twice skips its server; a server written twice is skipped; others go on", () =>
+    Effect.gen(function* () {
+      const folder = yield* ConfigFolder.make
+      yield* folder.write(
+        FILE,
+        `{ "mcpServers": {\n"a": { "url": "https://a", "url": "https://evil" },\n"b": {},\n"b": { "url": "https://b" },\n"c": { "url": "https://c" } } }`
+      )
+      const config = yield* folder.discover()
+      expect([...config.servers.keys()]).toEqual(["c"])
+      expect(ConfigFolder.skips(config, folder.root)).toEqual([
+        `a: ${FILE}:2:28 (mcpServers.a.url): the key "url" is written twice; remove one of them`,
+        `b: ${FILE}:4:1 (mcpServers.b): the key "b" is written twice; remove one of them`
+      ])
+    })
+  )
+
+  it.effect("hooks that cannot be read fail the document, for none of its servers may be called without them", () =>
+    Effect.gen(function* () {
+      const folder = yield* ConfigFolder.make
+      yield* folder.write(FILE, `{ "mcpServers": { "a": { "url": "https://a" } },\n  "hooks": "./hook.js" }`)
+      const config = yield* folder.discover()
+      expect(config.servers.size).toBe(0)
+      expect(config.failed.map(({ reason }) => reason.message.replace(`${folder.root}/`, ""))).toEqual([
+        `${FILE}:2:12 (hooks): expected a list of module files`
+      ])
+    })
+  )
+
+  it.effect("a hook that does not exist is a warning at load", () =>
+    Effect.gen(function* () {
+      const folder = yield* ConfigFolder.make
+      yield* folder.write(FILE, `{ "mcpServers": { "a": { "url": "https://a" } },\n  "hooks": ["./hook.js"] }`)
+      const config = yield* folder.discover()
+      expect(ConfigFolder.warnings(config, folder.root)).toEqual([
+        `${FILE}:2:13 (hooks[0]): the hook home/.config/letterhead/hook.js does not exist, and calls will fail; ` +
+          "create it, or remove it here"
+      ])
+    })
+  )
+
+  it.effect("a name that would disturb a terminal is refused and shown escaped", () =>
+    Effect.gen(function* () {
+      const folder = yield* ConfigFolder.make
+      yield* folder.write(FILE, { mcpServers: { "\u001b[31mred": { url: "https://a" }, "": { url: "https://a" } } })
+      const config = yield* folder.discover()
+      expect(config.skipped.map(({ name }) => name)).toEqual([String.raw`"\u001b[31mred"`, '""'])
+      expect(config.skipped.map(({ reason }) => reason.message).join()).not.toContain("\u001b")
+    })
+  )
+})
