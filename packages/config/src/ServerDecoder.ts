@@ -25,6 +25,9 @@ export const decode = (form: ServerForm, context: EntryContext): Result.Result<S
       name: context.name,
       origin: context.origin,
       place: context.document.place(context.path, "key"),
+      passthrough: [],
+      credentials: [],
+      auth: "auto" as const,
       connectTimeout: form.timeout ?? CONNECT_TIMEOUT_DEFAULT
     }
     const endpoint = yield* decodeEndpoint(form, context)

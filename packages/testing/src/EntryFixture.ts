@@ -8,12 +8,14 @@
 import * as Result from "effect/Result"
 import {
   CONNECT_TIMEOUT_DEFAULT,
+  type CredentialField,
   type Helper,
   HELPER_TIMEOUT_DEFAULT,
   type HookModule,
   type HttpEndpoint,
   type Origin,
   type OriginScope,
+  type PassthroughHeader,
   type Place,
   type ServerEntry,
   type StdioEndpoint
@@ -58,6 +60,12 @@ export interface EntryOptions {
   }
   readonly headers?: Readonly<Record<string, string>>
   readonly helper?: HelperOptions
+  /** Incoming headers that are let through; only `name` is needed. */
+  readonly passthrough?: ReadonlyArray<Partial<PassthroughHeader> & Pick<PassthroughHeader, "name">>
+  /** Fields that a person fills in; only `name` and `headerName` are needed. */
+  readonly credentials?: ReadonlyArray<Partial<CredentialField> & Pick<CredentialField, "name" | "headerName">>
+  /** Default `auto`. */
+  readonly auth?: ServerEntry["auth"]
   /** Absolute paths of hook modules, in the order they run. */
   readonly hooks?: ReadonlyArray<string>
   /** Milliseconds; default 30,000. */
@@ -86,6 +94,23 @@ export const entry = (options: EntryOptions = {}): ServerEntry => {
       path,
       place: placeIn(origin, `hooks[${index}]`)
     })),
+    passthrough: (options.passthrough ?? []).map((header, index) => ({
+      as: header.name,
+      required: false,
+      credential: false,
+      override: false,
+      place: placeIn(origin, `mcpServers.${name}.passthroughHeaders[${index}]`),
+      ...header
+    })),
+    credentials: (options.credentials ?? []).map((field) => ({
+      title: field.name,
+      valuePrefix: "",
+      required: false,
+      sensitive: false,
+      place: placeIn(origin, `mcpServers.${name}.userConfig.${field.name}`),
+      ...field
+    })),
+    auth: options.auth ?? "auto",
     connectTimeout: options.connectTimeout ?? CONNECT_TIMEOUT_DEFAULT
   }
 }

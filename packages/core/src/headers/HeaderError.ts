@@ -219,7 +219,45 @@ export class CallContextMissing extends Data.TaggedError("CallContextMissing")<{
   }
 }
 
+/** A field that the entry requires was never filled in. */
+export class CredentialMissing extends Data.TaggedError("CredentialMissing")<{
+  readonly server: string
+  readonly fields: ReadonlyArray<string>
+}> {
+  override get message(): string {
+    const [first] = this.fields
+    const field = this.fields.length === 1 && first !== undefined ? ` ${first}` : ""
+    return `${this.fields.join(", ")} is required and not set; set it with: letterhead credential set ${this.server}${field}`
+  }
+}
+
+/** An incoming header that the entry requires is not part of the call. */
+export class IncomingMissing extends Data.TaggedError("IncomingMissing")<{
+  readonly field: string
+  readonly place: Place
+}> {
+  override get message(): string {
+    return (
+      `the incoming header "${this.field}" is required${at(this.place)} and the call has none; ` +
+      `capture it with CallContext.fromRequest, or pass --incoming ${this.field}`
+    )
+  }
+}
+
+/** The secret store could not be read or written. */
+export class SecretStoreFailed extends Data.TaggedError("SecretStoreFailed")<{
+  readonly path: string
+  readonly description: string
+}> {
+  override get message(): string {
+    return `the secret store ${this.path} ${this.description}`
+  }
+}
+
 export type HeaderErrorReason =
+  | CredentialMissing
+  | IncomingMissing
+  | SecretStoreFailed
   | HeaderInvalid
   | HeaderForbidden
   | HeaderTooLarge

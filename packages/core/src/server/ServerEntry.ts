@@ -77,6 +77,38 @@ export const HELPER_TIMEOUT_DEFAULT = 10_000
 export const HELPER_TIMEOUT_MINIMUM = 100
 export const HELPER_TIMEOUT_MAXIMUM = 120_000
 
+/** A header of the request that the runtime serves, let through to the server. */
+export interface PassthroughHeader {
+  /** The incoming name. */
+  readonly name: string
+  /** The name it is sent under. Default: the incoming name. */
+  readonly as: string
+  /** A call without it fails. Default false. */
+  readonly required: boolean
+  /** The entry says that this is a credential; Authorization and Cookie need that. Default false. */
+  readonly credential: boolean
+  /** Ranks above helper and below hook. Default false: below everything. */
+  readonly override: boolean
+  readonly place: Place
+}
+
+/** A field that a person fills in once; its value is kept in the secret store and sent as a header. */
+export interface CredentialField {
+  /** The key of the field in the entry, such as `API_KEY`. */
+  readonly name: string
+  readonly title: string
+  readonly description?: string
+  readonly headerName: string
+  /** Put before the value. Default: nothing. */
+  readonly valuePrefix: string
+  /** A call without a value fails. Default false. */
+  readonly required: boolean
+  /** The value is asked for without showing it, and may have no default. Default false. */
+  readonly sensitive: boolean
+  readonly default?: string
+  readonly place: Place
+}
+
 /** A module whose default export has an `mcp.call.before` function. */
 export interface HookModule {
   /** Absolute path. */
@@ -107,6 +139,10 @@ export interface ServerEntry {
   readonly endpoint: HttpEndpoint | StdioEndpoint
   readonly headers: ReadonlyArray<StaticHeader>
   readonly helper?: Helper
+  readonly passthrough: ReadonlyArray<PassthroughHeader>
+  readonly credentials: ReadonlyArray<CredentialField>
+  /** Whether OAuth may be used: where the server asks for it (`auto`, default), from the start, or never. */
+  readonly auth: "auto" | "oauth" | "none"
   /** In the order they run. */
   readonly hooks: ReadonlyArray<HookModule>
   /** Milliseconds for connecting, default 30,000. */
