@@ -4,9 +4,12 @@ import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
-import { execFileSync } from "node:child_process"
+import { execFile } from "node:child_process"
+import { promisify } from "node:util"
 import * as ConfigFolder from "./ConfigFolder.ts"
 import * as DocumentReader from "../src/DocumentReader.ts"
+
+const execute = promisify(execFile)
 
 const message = (file: string) =>
   Effect.map(Effect.result(DocumentReader.read(file)), (result) =>
@@ -37,7 +40,7 @@ layer(NodeServices.layer)("DocumentReader", (it) => {
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
       const folder = yield* ConfigFolder.make
-      execFileSync("mkfifo", [`${folder.root}/pipe.json`])
+      yield* Effect.promise(() => execute("mkfifo", [`${folder.root}/pipe.json`]))
       yield* fs.symlink(`${folder.root}/pipe.json`, `${folder.root}/link.json`)
       for (const name of ["pipe.json", "link.json"]) {
         expect(yield* message(`${folder.root}/${name}`)).toBe(
