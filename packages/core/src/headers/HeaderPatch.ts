@@ -62,7 +62,7 @@ export const setField = (
   place?: Place
 ): Result.Result<SetField, HeaderInvalid | HeaderForbidden | HeaderTooLarge> => {
   if (name.length > NAME_LIMIT) {
-    return Result.fail(new HeaderTooLarge({ field: `${name.slice(0, 32)}…`, rule: nameDefect(name) ?? "" }))
+    return Result.fail(new HeaderTooLarge({ field: `${printable(name.slice(0, 32))}…`, rule: nameDefect(name) ?? "" }))
   }
   const badName = nameDefect(name)
   if (badName !== undefined)
@@ -78,5 +78,6 @@ export const setField = (
 
 const at = (place: Place | undefined) => (place === undefined ? {} : { place })
 
-/** A broken name is shown, so it must not break the terminal it is shown on. */
-const printable = (name: string): string => JSON.stringify(name).slice(1, -1)
+/** A broken name is shown, so it must not break the terminal it is shown on: of it only visible ASCII stays as it is. */
+const printable = (name: string): string =>
+  name.replace(/[^\x20-\x7e]/gu, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`)

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Path from "effect/Path"
 import * as Result from "effect/Result"
+import * as Stream from "effect/Stream"
 import { FileUnreadable, VariableMissing } from "../headers/HeaderError.ts"
 import { Environment } from "./Environment.ts"
 import type { Origin, Place } from "./ServerEntry.ts"
@@ -28,6 +29,7 @@ export const FILE_LIMIT = 64 * 1024
 
 const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/
 const MARK = /\$\$|\$\{|\{env:|\{file:/g
+const NESTED = /\$\{|\{env:|\{file:/
 
 /** Text that is taken as it is. */
 export const literal = (text: string): Template => ({ source: text, parts: [{ _tag: "Text", text }] })
@@ -54,13 +56,13 @@ export const parse = (source: string): Result.Result<Template, string> => {
     const body = source.slice(position, end)
     position = end + 1
     flush()
+    if (NESTED.test(body.replaceAll("$$", ""))) {
+      return Result.fail("a variable or file within another is not supported")
+    }
     if (mark[0] === "{file:") {
       if (body.trim().length === 0) return Result.fail(`"{file:}" names no file`)
-      parts.push({ _tag: "File", path: body.trim() })
+      parts.push({ _tag: "File", path: dollars(body.trim()) })
       continue
-    }
-    if (body.includes("${") || body.includes("{env:")) {
-      return Result.fail("a variable within a variable is not supported")
     }
     const separator = mark[0] === "${" ? body.indexOf(":-") : -1
     const name = separator === -1 ? body : body.slice(0, separator)
@@ -68,7 +70,9 @@ export const parse = (source: string): Result.Result<Template, string> => {
       return Result.fail(`"${mark[0]}…}" must name a variable of letters, digits and underscores`)
     }
     parts.push(
-      separator === -1 ? { _tag: "Variable", name } : { _tag: "Variable", name, fallback: body.slice(separator + 2) }
+      separator === -1
+        ? { _tag: "Variable", name }
+        : { _tag: "Variable", name, fallback: dollars(body.slice(separator + 2)) }
     )
   }
   text += source.slice(position)
@@ -76,14 +80,20 @@ export const parse = (source: string): Result.Result<Template, string> => {
   return Result.succeed({ source, parts })
 }
 
+const dollars = (text: string): string => text.replaceAll("$$", "$")
+
 /** Whether evaluating the template reads something from outside the entry's own text. */
 export const readsOutside = (template: Template): boolean => template.parts.some((part) => part._tag !== "Text")
 
 /** The variables without a default that are unset or empty in `environment`. */
 export const missingVariables = (template: Template, environment: Environment): ReadonlyArray<string> =>
   template.parts.flatMap((part) =>
-    part._tag === "Variable" && part.fallback === undefined && !environment[part.name] ? [part.name] : []
+    part._tag === "Variable" && part.fallback === undefined && !lookUp(environment, part.name) ? [part.name] : []
   )
+
+/** A variable of the environment itself; what every object inherits is none. */
+const lookUp = (environment: Environment, name: string): string | undefined =>
+  Object.hasOwn(environment, name) ? environment[name] : undefined
 
 /**
  * The text the template makes now. `{file:path}` starts from the folder of the configuration file; one line break at
@@ -101,7 +111,7 @@ export const evaluate = Effect.fnUntraced(function* (
         text += part.text
         break
       case "Variable": {
-        const value = environment[part.name] || part.fallback
+        const value = lookUp(environment, part.name) || part.fallback
         if (value === undefined) {
           return yield* new VariableMissing({ variable: part.name, place: options.place })
         }
@@ -135,9 +145,15 @@ const readFile = Effect.fnUntraced(function* (
   // A FIFO or a device would block, or never end.
   if (info.type !== "File") return yield* unreadable("is not a regular file")
   if (Number(info.size) > FILE_LIMIT) return yield* unreadable(`is larger than ${FILE_LIMIT} bytes`)
-  const text = yield* fs
-    .readFileString(file)
-    .pipe(Effect.mapError(() => unreadable("cannot be read; check its permissions")))
+  // The size that is shown need not be what is read: files of a procfs say 0.
+  const chunks = yield* fs.stream(file, { bytesToRead: FILE_LIMIT + 1 }).pipe(
+    Stream.runCollect,
+    Effect.mapError(() => unreadable("cannot be read; check its permissions"))
+  )
+  const decoder = new TextDecoder()
+  const length = chunks.reduce((total, chunk) => total + chunk.length, 0)
+  if (length > FILE_LIMIT) return yield* unreadable(`is larger than ${FILE_LIMIT} bytes`)
+  const text = chunks.map((chunk) => decoder.decode(chunk, { stream: true })).join("") + decoder.decode()
   return text.replace(/\r?\n$/, "")
 })
 
@@ -147,7 +163,7 @@ const resolveFile = Effect.fnUntraced(function* (
 ): Effect.fn.Return<string, FileUnreadable, Path.Path> {
   const path = yield* Path.Path
   const environment = yield* Environment
-  const home = environment["HOME"] ?? environment["USERPROFILE"]
+  const home = environment["HOME"] || environment["USERPROFILE"]
   if (written.startsWith("~/") && home !== undefined) return path.join(home, written.slice(2))
   if (path.isAbsolute(written)) return written
   if (options.origin.directory === undefined) {
