@@ -4,7 +4,7 @@
  * Starts from nothing each time, so that what was deleted from `src` cannot be published.
  */
 import { execFileSync } from "node:child_process"
-import { copyFileSync, readdirSync, rmSync } from "node:fs"
+import { readdirSync, rmSync } from "node:fs"
 import { join, resolve } from "node:path"
 
 const root = resolve(import.meta.dirname, "..")
@@ -14,8 +14,6 @@ for (const name of readdirSync(join(root, "packages"))) {
 }
 run(join(root, "node_modules/.bin/tsc"), ["-b", "--force", "tsconfig.build.json"])
 run(process.execPath, ["packages/letterhead/scripts/bundle.ts"])
-// The front page of the project is also that of the package most people install.
-copyFileSync(join(root, "README.md"), join(root, "packages/letterhead/README.md"))
 
 function run(command: string, args: ReadonlyArray<string>): void {
   execFileSync(command, args, { cwd: root, stdio: "inherit" })
