@@ -68,6 +68,20 @@ const model = (list: ReadonlyArray<HeaderPatch>): ReadonlyArray<string> => {
     .toSorted()
 }
 
+/** Two fields, of which the second has a value of that many bytes. */
+const twoFields = (last: number): HeaderPatch => ({
+  source: "a",
+  rank: 1,
+  generation: 0,
+  set: [8_191, last].map((size, index) => ({
+    name: String(index),
+    value: Redacted.make("v".repeat(size)),
+    declared: "here"
+  })),
+  remove: [],
+  omitted: []
+})
+
 describe("merge", () => {
   it.prop(
     "the highest rank wins, within a rank the later, without regard to case; a removal is a statement like another",
@@ -203,20 +217,8 @@ describe("merge", () => {
   )
 
   it("F17: 12 KiB together are sent, and not a byte more", () => {
-    const patch = (last: number): HeaderPatch => ({
-      source: "a",
-      rank: 1,
-      generation: 0,
-      set: [8_191, last].map((size, index) => ({
-        name: String(index),
-        value: Redacted.make("v".repeat(size)),
-        declared: "here"
-      })),
-      remove: [],
-      omitted: []
-    })
-    assert.isTrue(Result.isSuccess(merge([patch(12 * 1024 - 8_191 - 2)])))
-    assert.isTrue(Result.isFailure(merge([patch(12 * 1024 - 8_191 - 1)])))
+    assert.isTrue(Result.isSuccess(merge([twoFields(12 * 1024 - 8_191 - 2)])))
+    assert.isTrue(Result.isFailure(merge([twoFields(12 * 1024 - 8_191 - 1)])))
   })
 
   it("a removal of what nobody stated leaves no trace", () => {
