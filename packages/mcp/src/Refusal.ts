@@ -12,6 +12,8 @@ import { Forbidden, HttpFailed, type McpErrorReason, RedirectRefused, Unauthoriz
 
 /** Bytes of an error body that are read. */
 export const BODY_LIMIT = 64 * 1024
+/** Milliseconds that an error body is read for. */
+export const BODY_TIMEOUT = 2_000
 
 /** Whether the resolver may have a better credential for a request that was answered so (design rule 6). */
 export const isChallenge = (response: Response): boolean =>
@@ -128,19 +130,23 @@ const read = async (response: Response): Promise<{ readonly text: string; readon
   if (response.body === null) return { text: "", cut: false }
   const decoder = new TextDecoder()
   const reader = response.body.getReader()
+  const deadline = AbortSignal.timeout(BODY_TIMEOUT)
+  // Ends the read that is under way, as if the body had ended.
+  deadline.addEventListener("abort", () => void reader.cancel().catch(() => undefined), { once: true })
   let text = ""
   let bytes = 0
-  for (;;) {
-    const { value, done } = await reader.read()
-    if (done) return { text: text + decoder.decode(), cut: false }
-    const chunk = value.subarray(0, BODY_LIMIT - bytes)
-    text += decoder.decode(chunk, { stream: true })
-    bytes += value.byteLength
-    if (bytes > BODY_LIMIT) {
-      await reader.cancel()
-      return { text, cut: true }
+  try {
+    while (bytes <= BODY_LIMIT) {
+      const { value, done } = await reader.read()
+      if (done) return { text: text + decoder.decode(), cut: deadline.aborted }
+      text += decoder.decode(value.subarray(0, BODY_LIMIT - bytes), { stream: true })
+      bytes += value.byteLength
     }
+    await reader.cancel()
+  } catch {
+    // The status was said; a body that breaks off takes nothing from it.
   }
+  return { text, cut: true }
 }
 
 /** A sentence for what undici reports; its own messages may quote what was sent. */

@@ -2,12 +2,15 @@
 import { assert, describe, it } from "@effect/vitest"
 import { HeaderError, TimedOut } from "@letterhead/core/headers/HeaderError"
 import { RequestObserver, type SentRequest } from "@letterhead/mcp/McpTransport"
+import { BODY_LIMIT } from "@letterhead/mcp/Refusal"
 import { echoAuthorization } from "@letterhead/testing/LoopbackServerFault"
+import * as LoopbackListener from "@letterhead/testing/LoopbackListener"
 import type { RecordedRequest } from "@letterhead/testing/RecordedRequest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
+import type { ServerResponse } from "node:http"
 import { inspect } from "node:util"
 import * as Harness from "./support/Harness.ts"
 
@@ -195,6 +198,39 @@ describe("a call that ends while its 401 is answered", () => {
       )
     })
   )
+})
+
+describe("a refusal that is not said to its end", () => {
+  for (const [ending, end] of [
+    ["breaks off", (response: ServerResponse) => void setTimeout(() => response.destroy(), 10)],
+    ["never ends", () => undefined],
+    // What is shown is short, for runs of control characters become one blank; what is read is cut within the token.
+    [
+      "is larger than what is read",
+      (response: ServerResponse) => {
+        const before = "no entry with canary-tok".length
+        response.end(`en-1${"\0".repeat(BODY_LIMIT - before - 10)}${token(1)}${"\0".repeat(BODY_LIMIT)}`)
+      }
+    ]
+  ] as const) {
+    it.live(`F83: is the caller's nevertheless, with no half of a value, where its body ${ending}`, () =>
+      Effect.gen(function* () {
+        const origin = yield* LoopbackListener.listen((_request, response) => {
+          response.writeHead(401, { "content-type": "text/plain" })
+          response.write("no entry with canary-tok")
+          end(response)
+        })
+        const harness = yield* Harness.make({
+          era: "modern",
+          url: `${origin}/mcp`,
+          resolver: { token, challenge: "give up" }
+        })
+        const reason = yield* Harness.reasonOf(harness.connect)
+        assert.strictEqual(reason._tag, "Unauthorized")
+        assert.notInclude(reason.message, "canary")
+      })
+    )
+  }
 })
 
 describe("a credential that comes back", () => {
