@@ -79,10 +79,10 @@ export const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     return { value, elapsed: performance.now() - before }
   })
 
-/** Asks again until it is so, for at most five seconds; for what happens after an answer, such as a kill. */
+/** Asks again until it is so, for at most fifteen seconds; for what happens after an answer, such as a kill. */
 export const eventually = <R>(condition: Effect.Effect<boolean, never, R>): Effect.Effect<boolean, never, R> =>
   Effect.gen(function* () {
-    for (let attempt = 0; attempt < 250; attempt++) {
+    for (let attempt = 0; attempt < 750; attempt++) {
       if (yield* condition) return true
       yield* Effect.sleep(20)
     }
