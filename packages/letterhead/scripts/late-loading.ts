@@ -6,14 +6,14 @@
  */
 import type { Plugin } from "rolldown"
 
-/** Parts of Node that take 4 to 11 ms each to load and of which only functions are used. */
+/** Parts of Node that take 4 to 11 ms each to load. */
 const LATE_BUILTINS: ReadonlySet<string> = new Set(["node:child_process", "node:crypto", "node:readline"])
 const LATE = "\0late:"
 
 /**
- * Replaces a slow part of Node by functions that load it when one of them is called.
+ * Replaces a slow part of Node by functions and classes that load it when one of them is used.
  *
- * Whatever else a module imports from there, such as a class, is missing from the replacement and fails the build.
+ * Whatever else a module imports from there, such as a constant, is missing from the replacement and fails the build.
  */
 export const lateBuiltins: Plugin = {
   name: "late-builtins",
@@ -21,13 +21,19 @@ export const lateBuiltins: Plugin = {
   load: (id) => {
     if (!id.startsWith(LATE)) return undefined
     const builtin = id.slice(LATE.length)
-    const functions = Object.entries(process.getBuiltinModule(builtin) ?? {}).flatMap(([name, value]) =>
-      typeof value === "function" && /^[a-z]/.test(name)
-        ? [`export const ${name} = (...input) => load().${name}(...input)`]
-        : []
+    const names = Object.entries(process.getBuiltinModule(builtin) ?? {}).flatMap(([name, value]) =>
+      typeof value === "function" ? [name] : []
     )
     return {
-      code: [`const load = () => process.getBuiltinModule(${JSON.stringify(builtin)})`, ...functions].join("\n"),
+      code: `
+        const load = () => process.getBuiltinModule(${JSON.stringify(builtin)})
+        const late = (name) => new Proxy(function () {}, {
+          apply: (_, self, input) => Reflect.apply(load()[name], self, input),
+          construct: (_, input) => Reflect.construct(load()[name], input),
+          get: (_, key) => load()[name][key]
+        })
+        ${names.map((name) => `export const ${name} = /* @__PURE__ */ late(${JSON.stringify(name)})`).join("\n")}
+      `,
       moduleSideEffects: false
     }
   }
