@@ -31,8 +31,6 @@ export interface Harness {
   readonly connect: Effect.Effect<McpConnection, McpError, Scope.Scope>
 }
 
-export type Era = "legacy" | "modern"
-
 /** Each era with each kind of response. */
 export const cases = (["legacy", "modern"] as const).flatMap((era) =>
   (["json", "sse"] as const).map((responses) => ({ era, responses }))
