@@ -42,7 +42,10 @@ export const lateBuiltins: Plugin = {
 const CLI_OUTPUT = /[\\/]effect[\\/]dist[\\/]cli[\\/]CliOutput\.js$/
 const SEGMENTER = /const graphemeSegmenter = (\/\*#__PURE__\*\/)?\s*new Intl\.Segmenter\(([^)]*)\);/
 
-/** Makes Effect's segmenter of graphemes when help is printed: making it takes 9 ms, and only help needs it. */
+/** Visible ASCII, dashes, bullets and ellipses: each character is a grapheme of its own, whatever is beside it. */
+const SINGLE = /^[\x20-\x7e\u2010-\u2027]*$/
+
+/** Makes Effect's segmenter of graphemes when there is a text to segment that needs one: making it takes 9 ms. */
 export const lateSegmenter: Plugin = {
   name: "late-segmenter",
   transform: (code, id) => {
@@ -50,8 +53,12 @@ export const lateSegmenter: Plugin = {
     if (!SEGMENTER.test(code)) throw new Error(`${id} makes its segmenter in another way now: see to late-loading.ts`)
     return code.replace(
       SEGMENTER,
-      "let segmenter; const graphemeSegmenter = " +
-        "{ segment: (text) => (segmenter ??= new Intl.Segmenter($2)).segment(text) };"
+      `let segmenter
+       const graphemeSegmenter = {
+         segment: (text) => ${SINGLE}.test(text)
+           ? Array.from(text, (segment) => ({ segment }))
+           : (segmenter ??= new Intl.Segmenter($2)).segment(text)
+       };`
     )
   }
 }
