@@ -46,6 +46,28 @@ export class VariableUnset extends Data.TaggedError("VariableUnset")<{
   }
 }
 
+/** Two sources of one entry claim the same header, and the entry does not say which of them counts (design rule 1). */
+export class HeaderConflict extends Data.TaggedError("HeaderConflict")<{
+  readonly header: string
+  readonly place: Place
+  /** Where the other source is declared. */
+  readonly other: Place
+  readonly remedy: string
+}> {
+  override get message(): string {
+    return (
+      `${formatPlace(this.place)}: the header ${this.header} comes from ${formatPlace(this.other)} too; ` + this.remedy
+    )
+  }
+}
+
+/** The entry says that it is not to be used. */
+export class ServerDisabled extends Data.TaggedError("ServerDisabled")<{ readonly place: Place }> {
+  override get message(): string {
+    return `${formatPlace(this.place)}: the entry is disabled here; enable it to use it`
+  }
+}
+
 /** No entry of that name was found in any file. */
 export class ServerUnknown extends Data.TaggedError("ServerUnknown")<{
   readonly server: string
@@ -73,6 +95,8 @@ export type ConfigErrorReason =
   | DocumentMalformed
   | ValueInvalid
   | VariableUnset
+  | HeaderConflict
+  | ServerDisabled
   | ServerUnknown
   | ServerSkipped
 

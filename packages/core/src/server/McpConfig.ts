@@ -44,6 +44,9 @@ export interface FailedDocument {
   readonly reason: ConfigErrorReason
 }
 
+/** `auto`: the keychain, else files. */
+export type CredentialStorage = "auto" | "filesystem"
+
 export class McpConfig extends Context.Service<
   McpConfig,
   {
@@ -54,6 +57,8 @@ export class McpConfig extends Context.Service<
     /** Every document that was considered, in order of precedence. */
     readonly documents: ReadonlyArray<ConfigDocument>
     readonly failed: ReadonlyArray<FailedDocument>
+    /** Where secrets are kept: in the keychain where there is one, or in files. Absent where no document says. */
+    readonly credentialStorage?: CredentialStorage
     /** The entry of that name; fails with ServerSkipped or ServerUnknown. */
     readonly get: (name: string) => Effect.Effect<ServerEntry, ConfigError>
   }
@@ -67,6 +72,7 @@ export const make = (parts: {
   readonly warnings?: ReadonlyArray<ConfigWarning>
   readonly documents?: ReadonlyArray<ConfigDocument>
   readonly failed?: ReadonlyArray<FailedDocument>
+  readonly credentialStorage?: CredentialStorage
 }): McpConfig["Service"] => {
   const servers = new Map(parts.servers.map((entry) => [entry.name, entry]))
   const skipped = parts.skipped ?? []
@@ -77,6 +83,7 @@ export const make = (parts: {
     warnings: parts.warnings ?? [],
     documents: parts.documents ?? [],
     failed: parts.failed ?? [],
+    ...(parts.credentialStorage === undefined ? {} : { credentialStorage: parts.credentialStorage }),
     get: (name) => {
       const entry = servers.get(name)
       if (entry !== undefined) return Effect.succeed(entry)

@@ -113,6 +113,8 @@ export interface CredentialField {
 export interface HookModule {
   /** Absolute path. */
   readonly path: string
+  /** A module without that function is left alone: the list it stands in is not one of hooks only. Default false. */
+  readonly optional?: true
   readonly place: Place
 }
 

@@ -35,8 +35,11 @@ export const HOOK_KEY = "mcp.call.before"
 /** A hook as a module exports it. */
 export type McpCallBefore = (input: HookInput, output: HookOutput) => Promise<void> | void
 
-/** The hook of the module at an absolute path. */
-export const load = Effect.fnUntraced(function* (file: string): Effect.fn.Return<McpCallBefore, HookFailed, Path.Path> {
+/** The hook of the module at an absolute path; `undefined` where the module has none and `optional` lets it. */
+export const load = Effect.fnUntraced(function* (
+  file: string,
+  options?: { readonly optional?: boolean | undefined }
+): Effect.fn.Return<McpCallBefore | undefined, HookFailed, Path.Path> {
   const path = yield* Path.Path
   const failed = (description: string) => new HookFailed({ module: file, description })
   const url = yield* Effect.mapError(path.toFileUrl(file), () => failed("has a path that cannot be loaded"))
@@ -47,6 +50,7 @@ export const load = Effect.fnUntraced(function* (file: string): Effect.fn.Return
   })
   const exported = Predicate.hasProperty(module, "default") ? module.default : undefined
   const hook = Predicate.hasProperty(exported, HOOK_KEY) ? exported[HOOK_KEY] : undefined
+  if (hook === undefined && options?.optional === true) return undefined
   if (!isHook(hook)) return yield* failed(`has no default export with a function "${HOOK_KEY}"`)
   return hook
 })

@@ -57,11 +57,11 @@ export const make: Effect.Effect<HeaderSource, never, TrustGate | Path.Path> = E
     const permit = yield* gate.require(entry)
     const hooks: Array<LoadedHook> = []
     for (const declaration of entry.hooks) {
-      const run = yield* HookModule.load(declaration.path).pipe(
+      const run = yield* HookModule.load(declaration.path, declaration).pipe(
         Effect.provideService(Path.Path, path),
         Effect.mapError((reason) => inEntry(entry, reason))
       )
-      hooks.push({ declaration, run })
+      if (run !== undefined) hooks.push({ declaration, run })
     }
     yield* permit.verify
     loaded.set(entry, hooks)

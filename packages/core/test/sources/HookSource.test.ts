@@ -264,6 +264,29 @@ it.effect("a module without the hook, and one that does not exist, are errors th
   }).pipe(Effect.provide(services))
 )
 
+it.effect("an optional module without the hook is left alone, and the others still run", () =>
+  Effect.gen(function* () {
+    const server = yield* hooked(
+      "export const plugin = () => ({})",
+      "export default async () => ({})",
+      before(`output.headers["X-Third"] = "3"`)
+    )
+    const resolved = yield* apply(yield* HookSource.make, {
+      ...server,
+      hooks: server.hooks.map((hook) => ({ ...hook, optional: true as const }))
+    })
+    assert.deepStrictEqual(resolved.reveal(), [["X-Third", "3"]])
+    const wrong = yield* hooked(`export default { "mcp.call.before": 5 }`)
+    const error = yield* Effect.flip(
+      apply(yield* HookSource.make, {
+        ...wrong,
+        hooks: wrong.hooks.map((hook) => ({ ...hook, optional: true as const }))
+      })
+    )
+    assert.include(error.message, "has no default export with a function")
+  }).pipe(Effect.provide(services))
+)
+
 it.effect("F31: a module that is not trusted is not loaded", () =>
   Effect.gen(function* () {
     const server = yield* hooked(`globalThis.loadedUntrusted = true; ${before("")}`)
