@@ -3,7 +3,9 @@
  *
  * Loads no MCP SDK, so that a program that only wants to know which headers would be sent starts at once.
  */
-import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as NodeChildProcessSpawner from "@effect/platform-node/NodeChildProcessSpawner"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodePath from "@effect/platform-node/NodePath"
 import * as ConfigLayer from "@letterhead/config/ConfigLayer"
 import * as HeaderResolver from "@letterhead/core/HeaderResolver"
 import * as HelperRunner from "@letterhead/core/helper/HelperRunner"
@@ -20,6 +22,7 @@ import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import type * as Path from "effect/Path"
+import * as ChildProcesses from "./ChildProcesses.ts"
 import * as Directories from "./Directories.ts"
 
 export interface Options {
@@ -47,7 +50,6 @@ export type Services =
   | McpConfig.McpConfig
   | TrustGate.TrustGate
   | TrustStore.TrustStore
-  | NodeServices.NodeServices
 
 export const layer = (options: Options = {}): Layer.Layer<Services, ConfigError> =>
   Layer.unwrap(
@@ -60,10 +62,17 @@ export const layer = (options: Options = {}): Layer.Layer<Services, ConfigError>
         Layer.provideMerge(HelperRunner.layer),
         Layer.provideMerge(Layer.merge(TrustGate.layer, configuration(options, directories))),
         Layer.provideMerge(trustStore),
-        Layer.provideMerge(Layer.merge(NodeServices.layer, Layer.succeed(Environment, environment)))
+        Layer.provideMerge(Layer.succeed(Environment, environment)),
+        Layer.provide(platform)
       )
     })
   )
+
+/** Files and processes of Node; nothing of a helper is held open once it is done. */
+const platform = ChildProcesses.layer.pipe(
+  Layer.provideMerge(NodeChildProcessSpawner.layer),
+  Layer.provideMerge(Layer.merge(NodeFileSystem.layer, NodePath.layer))
+)
 
 const configuration = (options: Options, directories: Directories.Directories) => {
   if (options.servers !== undefined) return McpConfig.layer(options.servers)

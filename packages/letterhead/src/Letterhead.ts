@@ -25,3 +25,6 @@ export const layer = (
   options: Options = {}
 ): Layer.Layer<McpTransport.McpTransport | HeaderLayer.Services, ConfigError> =>
   McpTransport.layer.pipe(Layer.provideMerge(HeaderLayer.layer(options)))
+
+/** The same services without anything behind them, for the tests of a runtime. */
+export { layerTest, type TestOptions } from "./LetterheadTest.ts"

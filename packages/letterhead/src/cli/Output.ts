@@ -7,7 +7,9 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { writeSync } from "node:fs"
 import type { WriteStream } from "node:tty"
+import { ExitCode } from "./ExitCode.ts"
 import { coloured, plain, type Style } from "./Style.ts"
 
 export class Output extends Context.Service<
@@ -52,9 +54,8 @@ const CLEAR_LINE = "\r\u001b[2K"
 
 export const make = (options: OutputOptions): Output["Service"] => {
   const { stderr, stdin, stdout } = process
-  // A reader that went away is no error of this program's; what is left to write goes nowhere.
-  stdout.on("error", ignoreClosedPipe)
-  stderr.on("error", ignoreClosedPipe)
+  stdout.on("error", onStreamError)
+  stderr.on("error", onStreamError)
   const out = styleOf(stdout, options.environment)
   const err = styleOf(stderr, options.environment)
   const canDraw = stderr.isTTY && options.environment["TERM"] !== "dumb"
@@ -107,6 +108,16 @@ export const layer = (options: OutputOptions): Layer.Layer<Output> => Layer.sync
 const styleOf = (stream: WriteStream, environment: OutputOptions["environment"]): Style =>
   stream.isTTY && !environment["NO_COLOR"] && environment["TERM"] !== "dumb" ? coloured : plain
 
-const ignoreClosedPipe = (error: Error & { readonly code?: string }) => {
-  if (error.code !== "EPIPE" && error.code !== "ERR_STREAM_DESTROYED") throw error
+/**
+ * A reader that went away is no error of this program's: what is left to write goes nowhere. A full disk is one: the
+ * result is not there.
+ */
+const onStreamError = (error: Error & { readonly code?: string }) => {
+  if (error.code === "EPIPE" || error.code === "ERR_STREAM_DESTROYED") return
+  try {
+    writeSync(process.stderr.fd, `error: the result cannot be written: ${error.code ?? error.name}\n`)
+  } catch {
+    // There is nowhere left to say it.
+  }
+  process.exit(ExitCode.usage)
 }

@@ -45,9 +45,12 @@ export const signature = (fields: ReadonlyArray<Field>): string =>
     .join(" ")
 
 /** The fields, a line each. */
-export const describeFields = (fields: ReadonlyArray<Field>): string =>
-  fields.length === 0
-    ? "it takes no arguments"
+export const describeFields = (schema: unknown): string => {
+  const fields = fieldsOf(schema)
+  return fields.length === 0
+    ? takesMore(schema)
+      ? "it takes any arguments"
+      : "it takes no arguments"
     : [
         "it takes:",
         ...fields.map((field) =>
@@ -60,6 +63,7 @@ export const describeFields = (fields: ReadonlyArray<Field>): string =>
           )
         )
       ].join("\n")
+}
 
 /** What it takes and whether it must be given: ` (number, required)`. */
 const notes = (field: Field): string => {
@@ -150,8 +154,9 @@ const isOfType = (value: unknown, type: string): boolean => {
   }
 }
 
-/** Whether names that the schema does not list may be given: it says so, or is put together in ways not read here. */
+/** Whether names may be given that the schema does not list: it lists none, says so, or is put together otherwise. */
 const takesMore = (schema: unknown): boolean =>
+  member(schema, "properties") === undefined ||
   ["anyOf", "oneOf", "allOf", "$ref", "patternProperties", "if"].some((key) => member(schema, key) !== undefined) ||
   (member(schema, "additionalProperties") ?? false) !== false
 

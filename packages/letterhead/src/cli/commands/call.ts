@@ -19,7 +19,7 @@ import { Output } from "../Output.ts"
 import { printable } from "../Printable.ts"
 import { withProgress } from "../Progress.ts"
 import * as Session from "../Session.ts"
-import { describeFields, fieldsOf, fromJson, fromWords } from "../ToolArguments.ts"
+import { describeFields, fromJson, fromWords } from "../ToolArguments.ts"
 import { render } from "../ToolContent.ts"
 
 export const call = Command.make(
@@ -89,7 +89,7 @@ const invoke = Effect.fnUntraced(function* (input: Input) {
       return yield* new CliFailure({
         code: "ArgumentsInvalid",
         message: `the arguments of "${tool.name}" are not right: ${args.failure}`,
-        hint: describeFields(fieldsOf(tool.inputSchema))
+        hint: describeFields(tool.inputSchema)
       })
     }
     return yield* connection

@@ -3,7 +3,7 @@
  *
  * Without a terminal it approves only what `--digest` names exactly. Runs and sends nothing.
  *
- * `--json`: `{ server, digest, approved: true, already, passEnv, subject: [{ label, value }], files: [{ path, sha256
+ * `--json`: `{ server, digest, approved, already, passEnv, subject: [{ label, value }], files: [{ path, sha256
  * }], changes: [text] }`.
  */
 import { McpConfig } from "@letterhead/core/server/McpConfig"
@@ -13,6 +13,7 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import type * as Terminal from "effect/Terminal"
 import { CliFailure } from "../../CliFailure.ts"
 import { warnOf } from "../../ConfigNotes.ts"
 import { withHeaders } from "../../LazyLayers.ts"
@@ -66,9 +67,24 @@ const decide = Effect.fnUntraced(function* (input: {
   const { difference, make } = yield* Effect.promise(() => import("@letterhead/core/trust/TrustSubject"))
   const subject = yield* make(entry)
   const decision = yield* store.check(subject)
-  const already = decision._tag === "Approved" && sameNames(decision.approval.passEnv, input.passEnv)
-  const changes = decision._tag === "Changed" ? difference(decision.approval.subject, subject) : []
+  const before = decision._tag === "NeverApproved" ? undefined : decision.approval
+  const changes =
+    before === undefined
+      ? []
+      : [...difference(before.subject, subject), ...passEnvChanges(before.passEnv, input.passEnv)]
+  const already = decision._tag === "Approved" && changes.length === 0
   const digest = Option.getOrUndefined(input.digest)
+  const document = (approved: boolean) =>
+    output.document({
+      server: input.server,
+      digest: subject.digest,
+      approved,
+      already,
+      passEnv: input.passEnv,
+      subject: linesOf(subject),
+      files: subject.files,
+      changes
+    })
 
   if (!output.json) {
     yield* output.print(
@@ -86,27 +102,23 @@ const decide = Effect.fnUntraced(function* (input: {
       ].join("\n")
     )
   }
-  if (digest !== undefined && digest !== subject.digest) {
-    return yield* new CliFailure({
-      code: "DigestMismatch",
-      message: `the digest is ${subject.digest}, not ${printableLine(digest)}; nothing was approved`
-    })
-  }
-  if (!already && digest === undefined) yield* ask(input.server, subject.digest)
+  const decided: Effect.Effect<void, CliFailure, Output | Terminal.Terminal> =
+    digest === undefined
+      ? already
+        ? Effect.void
+        : ask(input.server, subject.digest)
+      : digest === subject.digest
+        ? Effect.void
+        : new CliFailure({
+            code: "DigestMismatch",
+            message: `the digest is ${subject.digest}, not ${printableLine(digest)}; nothing was approved`
+          })
+  // What there is to approve is the answer to a program that may not approve it.
+  yield* output.json ? Effect.tapError(decided, () => document(false)) : decided
   if (!already) yield* store.approve(subject, { passEnv: input.passEnv })
-  if (output.json) {
-    return yield* output.document({
-      server: input.server,
-      digest: subject.digest,
-      approved: true,
-      already,
-      passEnv: input.passEnv,
-      subject: linesOf(subject),
-      files: subject.files,
-      changes
-    })
-  }
-  return yield* output.print(already ? "It is approved already." : output.style.green("Approved."))
+  return yield* output.json
+    ? document(true)
+    : output.print(already ? "It is approved already." : output.style.green("Approved."))
 })
 
 const ask = Effect.fnUntraced(function* (server: string, digest: string) {
@@ -125,5 +137,7 @@ const ask = Effect.fnUntraced(function* (server: string, digest: string) {
 
 const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/
 
-const sameNames = (a: ReadonlyArray<string>, b: ReadonlyArray<string>): boolean =>
-  a.length === b.length && a.every((name) => b.includes(name))
+const passEnvChanges = (before: ReadonlyArray<string>, now: ReadonlyArray<string>): ReadonlyArray<string> => [
+  ...before.filter((name) => !now.includes(name)).map((name) => `- --pass-env ${name}`),
+  ...now.filter((name) => !before.includes(name)).map((name) => `+ --pass-env ${name}`)
+]

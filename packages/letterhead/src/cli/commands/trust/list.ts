@@ -30,11 +30,7 @@ export const list = Command.make("list", {}, () =>
             rows: approvals.map((approval) => [
               printableLine(approval.subject.server),
               time(approval),
-              approval.subject.lines
-                .filter(([label]) => label !== "server" && label !== "configuration")
-                .slice(0, 1)
-                .map(([label, value]) => printableLine(`${label} ${value}`))
-                .join(""),
+              summary(approval),
               shortened(approval.subject.configuration, cwd)
             ])
           },
@@ -44,6 +40,12 @@ export const list = Command.make("list", {}, () =>
     })
   )
 ).pipe(Command.withDescription("List what was approved"))
+
+/** The first program it runs, else the first thing it does. */
+const summary = ({ subject: { lines } }: Approval): string => {
+  const line = lines.find(([label]) => label.endsWith("runs")) ?? lines[0]
+  return line === undefined ? "" : printableLine(line.join(" "))
+}
 
 const time = (approval: Approval): string => new Date(approval.approvedAt).toISOString()
 
