@@ -1,0 +1,17 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as Redacted from "effect/Redacted"
+import { mask, REVEAL_ABOVE, REVEALED } from "../../src/cli/MaskedValue.ts"
+
+describe("MaskedValue", () => {
+  it("shows the length, and of a long value the last two characters, and no other character of any value", () => {
+    for (let length = 1; length <= 1_000; length++) {
+      // Letters that occur nowhere else in a mask.
+      const value = `${"s".repeat(Math.max(0, length - REVEALED))}${"yz".slice(-Math.min(REVEALED, length))}`
+      const shown = mask(Redacted.make(value))
+      expect(shown).toContain(`(${value.length}`)
+      expect(shown).not.toContain("s")
+      expect(shown.includes("yz")).toBe(value.length > REVEAL_ABOVE)
+      expect(shown.includes("z")).toBe(value.length > REVEAL_ABOVE)
+    }
+  })
+})

@@ -1,0 +1,124 @@
+/** F50: what a person's headers hold is in no output of the command, whatever goes wrong and however much it logs. */
+import { describe, expect, it } from "@effect/vitest"
+import * as LoopbackServer from "@letterhead/testing/LoopbackServer"
+import { echoAuthorization } from "@letterhead/testing/LoopbackServerFault"
+import * as Effect from "effect/Effect"
+import { person, type Person } from "./support/Command.ts"
+
+const FROM_HELPER = "canary-of-the-helper-7f3a91"
+const FROM_HEADER = "canary-of-the-header-c02b55"
+const FROM_VARIABLE = "canary-of-the-variable-19de84"
+const FROM_URL = "canary-of-the-url-5b7d20"
+const CANARIES = [FROM_HELPER, FROM_HEADER, FROM_VARIABLE, FROM_URL]
+
+const VERBS: ReadonlyArray<ReadonlyArray<string>> = [
+  ["servers"],
+  ["headers", "api"],
+  ["tools", "api"],
+  ["call", "api", "echo", "a=1"],
+  ["trust", "approve", "api"],
+  ["trust", "list"],
+  ["config", "check"]
+]
+
+const FOR_PEOPLE = ["--verbose"]
+const FOR_PROGRAMS = ["--verbose", "--json"]
+
+/** All that the verbs write, at the most talkative level. */
+const written = Effect.fnUntraced(function* (someone: Person, verbs: ReadonlyArray<ReadonlyArray<string>>) {
+  let text = ""
+  for (const verb of verbs) {
+    const ended = yield* someone.run(verb, { env: { API_SECRET: FROM_VARIABLE } })
+    text += ended.stdout + ended.stderr
+  }
+  return text
+})
+
+const configured = Effect.fnUntraced(function* (someone: Person, url: string, script: string) {
+  yield* someone.program("headers.sh", `#!/bin/sh\necho 'noise ${FROM_HELPER}' >&2\n${script}\n`)
+  yield* someone.write(".mcp.json", {
+    mcpServers: {
+      api: {
+        type: "http",
+        url: `${url}?key=${FROM_URL}`,
+        headers: { "X-Api-Key": FROM_HEADER, "X-Variable": "${API_SECRET}" },
+        headersHelper: "./headers.sh"
+      }
+    }
+  })
+  const asked = yield* someone.json(["trust", "approve", "api"], { env: { API_SECRET: FROM_VARIABLE } })
+  const digest = /sha256:[0-9a-f]{64}/.exec(asked.stdout)?.[0] ?? ""
+  yield* someone.run(["trust", "approve", "api", "--digest", digest], { env: { API_SECRET: FROM_VARIABLE } })
+})
+
+const expectNone = (text: string) => {
+  expect(text).not.toBe("")
+  for (const canary of CANARIES) expect(text).not.toContain(canary)
+}
+
+const GOOD = `echo '{"Authorization": "Bearer ${FROM_HELPER}"}'`
+
+describe.concurrent("secrets", () => {
+  it.live("F50: where everything works, they reach the server and no output", () =>
+    Effect.gen(function* () {
+      const server = yield* LoopbackServer.make({ era: "modern" })
+      const someone = yield* person
+      yield* configured(someone, server.url, GOOD)
+      expectNone(
+        yield* written(
+          someone,
+          VERBS.flatMap((verb) => [
+            [...verb, ...FOR_PEOPLE],
+            [...verb, ...FOR_PROGRAMS]
+          ])
+        )
+      )
+      const call = (yield* server.requests).find(({ rpcMethod }) => rpcMethod === "tools/call")
+      expect(call?.headers.get("authorization")).toBe(`Bearer ${FROM_HELPER}`)
+      expect(call?.headers.get("x-api-key")).toBe(FROM_HEADER)
+      expect(call?.headers.get("x-variable")).toBe(FROM_VARIABLE)
+    })
+  )
+
+  const network: ReadonlyArray<ReadonlyArray<string>> = [
+    ["tools", "api", ...FOR_PROGRAMS],
+    ["call", "api", "echo", ...FOR_PEOPLE]
+  ]
+
+  it.live("F50, F83: a 401 whose body repeats the credential shows it nowhere", () =>
+    Effect.gen(function* () {
+      const server = yield* LoopbackServer.make({ era: "modern" })
+      const someone = yield* person
+      yield* configured(someone, server.url, GOOD)
+      for (const status of [401, 403, 500]) {
+        yield* server.clearFaults
+        yield* server.respondNext({ ...echoAuthorization(status), times: 100 })
+        const text = yield* written(someone, network)
+        expectNone(text)
+        expect(text).toContain(String(status))
+      }
+    })
+  )
+
+  const failures: ReadonlyArray<readonly [what: string, script: string]> = [
+    ["exits 3 after printing", `${GOOD}; exit 3`],
+    ["prints it outside JSON", `echo 'token ${FROM_HELPER}'`],
+    ["prints it with a line break", `printf '%s' '{"A": "${FROM_HELPER}\\n"}'`],
+    ["prints it under a name of the protocol", `echo '{"Host": "${FROM_HELPER}"}'`],
+    ["is killed while it runs", `${GOOD}; kill -9 $$`]
+  ]
+  for (const [what, script] of failures) {
+    it.live(`F50: a helper that ${what} shows it nowhere`, () =>
+      Effect.gen(function* () {
+        const someone = yield* person
+        yield* configured(someone, "http://127.0.0.1:9/mcp", script)
+        const text = yield* written(someone, [
+          ["headers", "api", ...FOR_PEOPLE],
+          ["tools", "api", ...FOR_PROGRAMS]
+        ])
+        expectNone(text)
+        expect(text).toContain("source helper")
+      })
+    )
+  }
+})
