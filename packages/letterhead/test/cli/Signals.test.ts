@@ -7,6 +7,9 @@ import { existsSync, openSync } from "node:fs"
 import { kill } from "node:process"
 import { MAIN, person, type Person } from "./support/Command.ts"
 
+/** Milliseconds between two looks. */
+const POLL = 20
+
 /** Runs the command, sends it a signal once `ready` holds, and waits for its end. */
 const signalled = Effect.fnUntraced(function* (
   someone: Person,
@@ -16,7 +19,11 @@ const signalled = Effect.fnUntraced(function* (
 ) {
   let pid = 0
   const running = yield* Effect.forkChild(someone.run(args, { started: (started) => (pid = started) }))
-  while (!(yield* ready)) yield* Effect.sleep(20)
+  const untilReady = Effect.flatMap(ready, (isReady) => (isReady ? Effect.void : Effect.sleep(POLL)))
+  yield* Effect.raceFirst(
+    Effect.repeat(Effect.andThen(untilReady, ready), { until: (isReady) => isReady }),
+    Effect.flatMap(Fiber.join(running), (ended) => Effect.die(new Error(`it ended too early: ${ended.stderr}`)))
+  )
   kill(pid, signal)
   return yield* Fiber.join(running)
 })

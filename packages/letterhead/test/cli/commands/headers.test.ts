@@ -73,7 +73,7 @@ describe.concurrent("letterhead headers", () => {
       yield* writeOwn("letterhead.json", { mcpServers: { mine: { url } } })
       const first = (yield* json(["headers", "mine"])).value
       const second = (yield* json(["headers", "mine"])).value
-      expect(first).toMatchObject({ session: expect.stringMatching(/^[0-9a-f-]{36}$/), headers: [] })
+      expect(first).toMatchObject({ session: expect.stringMatching(/^[0-9a-f]{32}$/), headers: [] })
       expect(first).not.toEqual(second)
     })
   )
