@@ -10,7 +10,7 @@
 import { CurrentCall } from "@letterhead/core/call/CallContext"
 import type { ConnectionHeaders } from "@letterhead/core/HeaderResolver"
 import type { HeaderError } from "@letterhead/core/headers/HeaderError"
-import { isProtocolOwned } from "@letterhead/core/headers/HeaderField"
+import { isForwardedOnly, isProtocolOwned } from "@letterhead/core/headers/HeaderField"
 import type { ResolvedHeaders } from "@letterhead/core/headers/ResolvedHeaders"
 import type { FetchLike } from "@modelcontextprotocol/client"
 import * as Cause from "effect/Cause"
@@ -113,7 +113,8 @@ export class RequestHeaders {
   async #write(url: URL, init: Init, resolved: ResolvedHeaders | undefined): Promise<Response> {
     const headers = new Headers(entriesOf(init.headers))
     for (const [name, value] of resolved?.reveal() ?? []) {
-      if (!isProtocolOwned(name) && !headers.has(name)) headers.set(name, value)
+      const owned = isProtocolOwned(name) && !isForwardedOnly(name)
+      if (!owned && !headers.has(name)) headers.set(name, value)
     }
     try {
       return await fetch(url, {

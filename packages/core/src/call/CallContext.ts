@@ -6,7 +6,7 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type * as Redacted from "effect/Redacted"
+import { capture, type IncomingHeaders, type IncomingRequest } from "./IncomingHeaders.ts"
 
 /** The principal of a program that serves one person. */
 export const LOCAL_PRINCIPAL = "local"
@@ -24,8 +24,8 @@ export interface CallContext {
   readonly method?: string
   /** The tool of a `tools/call`, the prompt of a `prompts/get`, the URI of a `resources/read`. */
   readonly tool?: string
-  /** Headers of the request that the runtime is serving, by lower-case name. */
-  readonly incoming?: ReadonlyMap<string, Redacted.Redacted>
+  /** Headers of the request that the runtime is serving, as far as they were captured; see {@link fromRequest}. */
+  readonly incoming?: IncomingHeaders
 }
 
 /** The context of a program that serves one person and has named no session. */
@@ -52,3 +52,12 @@ export const withCall = <A, E, R>(
       ...facts
     })
   )
+
+/**
+ * The incoming headers of a request, for {@link withCall}: those that `allowlist` names and no others.
+ *
+ * Takes a request of `effect/http`, of Node or of the Web; `call/CallMiddleware` does it for every request of a server.
+ */
+export const fromRequest =
+  (allowlist: ReadonlyArray<string>) =>
+  (request: IncomingRequest): { readonly incoming: IncomingHeaders } => ({ incoming: capture(allowlist, request) })

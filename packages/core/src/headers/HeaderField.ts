@@ -69,12 +69,18 @@ const OWNED_NAMES: ReadonlySet<string> = new Set([
 ])
 const OWNED_PREFIXES = ["mcp-", "sec-", "x-forwarded-"] as const
 
+/** What passthrough may forward where the entry names it, and no source may set of its own accord. */
+const FORWARDED_NAMES: ReadonlySet<string> = new Set(["proxy-authorization"])
+
 /**
  * Whether the protocol owns a name, so that no source may set it.
  *
- * Proxy-Authorization speaks to a proxy, not to the server, and is owned too; passthrough has its own rule for it.
+ * Proxy-Authorization speaks to a proxy, not to the server, and is owned too; {@link isForwardedOnly} is the exception.
  */
 export const isProtocolOwned = (name: string): boolean => {
   const folded = foldName(name)
   return OWNED_NAMES.has(folded) || OWNED_PREFIXES.some((prefix) => folded.startsWith(prefix))
 }
+
+/** Whether a name is the protocol's but for passthrough, which forwards it where the entry says so (design rule 2). */
+export const isForwardedOnly = (name: string): boolean => FORWARDED_NAMES.has(foldName(name))

@@ -7,7 +7,7 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type { Place } from "../server/ServerEntry.ts"
 import { HeaderForbidden, HeaderInvalid, HeaderTooLarge } from "./HeaderError.ts"
-import { isProtocolOwned, nameDefect, VALUE_LIMIT, NAME_LIMIT, valueDefect } from "./HeaderField.ts"
+import { isForwardedOnly, isProtocolOwned, NAME_LIMIT, nameDefect, VALUE_LIMIT, valueDefect } from "./HeaderField.ts"
 
 /** A field that a source sets. */
 export interface SetField {
@@ -35,6 +35,8 @@ export interface HeaderPatch {
   readonly source: string
   /** Where the source stands in the order of precedence; higher wins. */
   readonly rank: number
+  /** Why it stands there, where that is not the place of all its kind; a part of a sentence. */
+  readonly rankedFor?: string
   /** The source's own counter: it grows with every new answer. */
   readonly generation: number
   readonly set: ReadonlyArray<SetField>
@@ -54,20 +56,40 @@ export const empty = (source: string, rank: number): HeaderPatch => ({
   omitted: []
 })
 
+/** Why a field cannot be made. */
+export type FieldDefect = HeaderInvalid | HeaderForbidden | HeaderTooLarge
+
 /** A checked field, or the reason why it is none. */
 export const setField = (
   name: string,
   value: string,
   declared: string,
   place?: Place
-): Result.Result<SetField, HeaderInvalid | HeaderForbidden | HeaderTooLarge> => {
+): Result.Result<SetField, FieldDefect> => checked(name, value, declared, place, isProtocolOwned)
+
+/** As {@link setField}, for a field that is forwarded because its entry names it. */
+export const forwardField = (
+  name: string,
+  value: string,
+  declared: string,
+  place?: Place
+): Result.Result<SetField, FieldDefect> =>
+  checked(name, value, declared, place, (owned) => isProtocolOwned(owned) && !isForwardedOnly(owned))
+
+const checked = (
+  name: string,
+  value: string,
+  declared: string,
+  place: Place | undefined,
+  isOwned: (name: string) => boolean
+): Result.Result<SetField, FieldDefect> => {
   if (name.length > NAME_LIMIT) {
     return Result.fail(new HeaderTooLarge({ field: `${printable(name.slice(0, 32))}…`, rule: nameDefect(name) ?? "" }))
   }
   const badName = nameDefect(name)
   if (badName !== undefined)
     return Result.fail(new HeaderInvalid({ field: printable(name), rule: badName, ...at(place) }))
-  if (isProtocolOwned(name)) return Result.fail(new HeaderForbidden({ field: name, ...at(place) }))
+  if (isOwned(name)) return Result.fail(new HeaderForbidden({ field: name, ...at(place) }))
   if (value.length > VALUE_LIMIT) {
     return Result.fail(new HeaderTooLarge({ field: name, rule: `a value has at most ${VALUE_LIMIT} bytes` }))
   }

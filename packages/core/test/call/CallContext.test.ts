@@ -7,7 +7,7 @@ import * as Redacted from "effect/Redacted"
 
 /** What is seen after others had their turn. */
 const seenLater = Effect.andThen(Effect.yieldNow, CurrentCall)
-const incoming = new Map([["x-user-token", Redacted.make("token")]])
+const incoming = [{ name: "x-user-token", value: Redacted.make("token") }]
 /** Fibers that run at the same time. */
 const FIBERS = 1_000
 

@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import {
   foldName,
+  isForwardedOnly,
   isProtocolOwned,
   NAME_LIMIT,
   nameDefect,
@@ -156,6 +157,12 @@ describe("isProtocolOwned", () => {
     },
     RUNS
   )
+
+  it("of all owned names Proxy-Authorization alone may be forwarded, and it is owned for all other purposes", () => {
+    assert.deepStrictEqual(owned.filter(isForwardedOnly), ["Proxy-Authorization"])
+    assert.isTrue(isForwardedOnly("PROXY-authorization"))
+    assert.isFalse(isForwardedOnly("Authorization"))
+  })
 
   it("names that only resemble owned ones are free", () => {
     for (const name of [
