@@ -24,6 +24,8 @@ export interface Provenance extends Statement {
   readonly value: Redacted.Redacted | undefined
   /** Statements of other sources that this one beat, highest first. */
   readonly shadowed: ReadonlyArray<Statement>
+  /** Why this value is the one that is sent: a part of a sentence, such as `helper ranks above static`. */
+  readonly won?: string
   /** Why the field is not sent; absent where it is. */
   readonly notSent?: string
 }
@@ -72,13 +74,26 @@ export const merge = (patches: ReadonlyArray<HeaderPatch>): Result.Result<Resolv
   for (const { patch } of ordered) {
     generations.set(patch.source, patch.generation)
     for (const field of patch.set) {
-      fields.set(foldName(field.name), overlay(fields, patch.source, field))
+      const below = fields.get(foldName(field.name))
+      const shadowed = shadowOf(below)
+      fields.set(foldName(field.name), {
+        name: field.name,
+        value: field.value,
+        source: patch.source,
+        declared: field.declared,
+        shadowed,
+        won: whyWon(patch, below, shadowed)
+      })
     }
     for (const field of patch.remove) {
       const below = fields.get(foldName(field.name))
       if (below === undefined) continue
       fields.set(foldName(field.name), {
-        ...overlay(fields, patch.source, { ...field, value: undefined }),
+        name: field.name,
+        value: undefined,
+        source: patch.source,
+        declared: field.declared,
+        shadowed: shadowOf(below),
         notSent: `removed by ${patch.source}`
       })
     }
@@ -113,22 +128,16 @@ export const merge = (patches: ReadonlyArray<HeaderPatch>): Result.Result<Resolv
   return Result.succeed(new ResolvedHeaders(provenance, generations))
 }
 
-const overlay = (
-  fields: ReadonlyMap<string, Provenance>,
-  source: string,
-  field: { readonly name: string; readonly value: Redacted.Redacted | undefined; readonly declared: string }
-): Provenance => {
-  const below = fields.get(foldName(field.name))
-  return {
-    name: field.name,
-    value: field.value,
-    source,
-    declared: field.declared,
-    shadowed:
-      below === undefined
-        ? []
-        : below.value === undefined && below.notSent !== undefined && below.shadowed.length === 0
-          ? []
-          : [{ source: below.source, declared: below.declared }, ...below.shadowed]
-  }
+/** What a statement about a field beats: the one before it and what that beat. What was left out states nothing. */
+const shadowOf = (below: Provenance | undefined): ReadonlyArray<Statement> =>
+  below === undefined || isLeftOut(below) ? [] : [{ source: below.source, declared: below.declared }, ...below.shadowed]
+
+const isLeftOut = (field: Provenance): boolean => field.value === undefined && field.shadowed.length === 0
+
+const whyWon = (patch: HeaderPatch, below: Provenance | undefined, shadowed: ReadonlyArray<Statement>): string => {
+  const others = [...new Set(shadowed.map(({ source }) => source))].filter((source) => source !== patch.source)
+  if (below === undefined || shadowed.length === 0) return "nothing else sets it"
+  if (others.length === 0) return `${patch.source} states it more than once; the last statement counts`
+  const reason = patch.rankedFor === undefined ? "" : `: ${patch.rankedFor}`
+  return `${patch.source} ranks above ${others.join(", ")}${reason}`
 }

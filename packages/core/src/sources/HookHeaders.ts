@@ -20,8 +20,8 @@ export interface Change {
   readonly name: string
   /** `undefined`: taken away. */
   readonly value: string | undefined
-  /** The path of the module that did it last. */
-  readonly module: string
+  /** Where the hook that did it last is declared. */
+  readonly declared: string
   /** Whether the field was there before the first hook. */
   readonly existed: boolean
 }
@@ -41,7 +41,9 @@ export interface HookHeaders {
   /** A fresh object for the next hook. */
   readonly view: () => Record<string, string | undefined>
   /** Takes over what a hook left. */
-  readonly take: (left: Fields, module: string) => void
+  readonly take: (left: Fields, declared: string) => void
+  /** What is left if a hook changes these fields and no others. */
+  readonly changed: (fields: Fields) => Fields
   readonly changes: () => ReadonlyArray<Change>
 }
 
@@ -54,18 +56,19 @@ export const make = (fields: ReadonlyArray<ShownField>): HookHeaders => {
 
   return {
     view: () => caseless(current),
-    take: (left, module) => {
+    take: (left, declared) => {
       for (const folded of new Set([...current.keys(), ...left.keys()])) {
-        if (!isSame(current.get(folded), left.get(folded))) changedBy.set(folded, module)
+        if (!isSame(current.get(folded), left.get(folded))) changedBy.set(folded, declared)
       }
       current = left
     },
+    changed: (fields) => new Map([...current, ...fields]),
     changes: () =>
-      [...changedBy].flatMap(([folded, module]) => {
+      [...changedBy].flatMap(([folded, declared]) => {
         const was = before.get(folded)
         const is = current.get(folded)
         if (isSame(was, is)) return []
-        return [{ name: is?.name ?? was?.name ?? folded, value: is?.value, module, existed: was !== undefined }]
+        return [{ name: is?.name ?? was?.name ?? folded, value: is?.value, declared, existed: was !== undefined }]
       })
   }
 }

@@ -35,6 +35,15 @@ export const HOOK_KEY = "mcp.call.before"
 /** A hook as a module exports it. */
 export type McpCallBefore = (input: HookInput, output: HookOutput) => Promise<void> | void
 
+/**
+ * The default export of a hook module, as in `export default { … } satisfies HookPlugin`.
+ *
+ * A method, so that a hook may leave out what it does not look at and declare its headers as plain strings.
+ */
+export interface HookPlugin {
+  "mcp.call.before"(input: HookInput, output: HookOutput): Promise<void> | void
+}
+
 /** The hook of the module at an absolute path; `undefined` where the module has none and `optional` lets it. */
 export const load = Effect.fnUntraced(function* (
   file: string,

@@ -1,19 +1,25 @@
 /**
  * The headers that hooks add, override and remove, call by call.
  *
- * Hooks run in order, once per call; each sees what the one before left. What they did is applied again to the
- * retries and resumes of the same call. They do not run for what the connection sends of its own accord. Changes a
- * hook makes after it settled do nothing.
+ * Hooks run in order, once per call: the modules of the entry, then the runtime's own ({@link CallHooks}), which have
+ * the last word. Each sees what the one before left. What they did is applied again to the retries and resumes of the
+ * same call. They do not run for what the connection sends of its own accord. Changes a hook makes after it settled do
+ * nothing. A hook that throws, fails, dies, is interrupted or does not settle in time fails the call.
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import * as Path from "effect/Path"
 import * as Redacted from "effect/Redacted"
-import type { CallContext } from "../call/CallContext.ts"
+import { type CallContext, CurrentCall } from "../call/CallContext.ts"
 import { CallContextMissing, HeaderError, HookFailed, type HeaderErrorReason } from "../headers/HeaderError.ts"
 import * as HeaderPatch from "../headers/HeaderPatch.ts"
 import type { ResolvedHeaders } from "../headers/ResolvedHeaders.ts"
 import { formatPlace, type HookModule as HookDeclaration, type ServerEntry } from "../server/ServerEntry.ts"
 import { TrustGate } from "../trust/TrustGate.ts"
+import * as CallHooks from "./CallHooks.ts"
 import { type HeaderSource, Rank } from "./HeaderSource.ts"
 import * as HookHeaders from "./HookHeaders.ts"
 import * as HookModule from "./HookModule.ts"
@@ -36,32 +42,40 @@ export const HOOKED_METHODS: ReadonlySet<string> = new Set([
   "completion/complete"
 ])
 
-interface LoadedHook {
-  readonly declaration: HookDeclaration
-  readonly run: HookModule.McpCallBefore
+/** A hook of either kind. */
+interface Hook {
+  /** What an error calls it. */
+  readonly name: string
+  readonly declared: string
+  /** What it leaves of the headers. */
+  readonly run: (
+    input: HookModule.HookInput,
+    headers: HookHeaders.HookHeaders,
+    call: CallContext
+  ) => Effect.Effect<HookHeaders.Fields, HookFailed>
 }
 
 /** The source; modules are loaded only where the trust gate lets them. */
 export const make: Effect.Effect<HeaderSource, never, TrustGate | Path.Path> = Effect.gen(function* () {
   const gate = yield* TrustGate
   const path = yield* Path.Path
-  const loaded = new WeakMap<ServerEntry, ReadonlyArray<LoadedHook>>()
+  const own = yield* CallHooks.CallHooks
+  const loaded = new WeakMap<ServerEntry, ReadonlyArray<Hook>>()
   // A retry or resume of a call comes with the same context object.
   const applied = new WeakMap<CallContext, HeaderPatch.HeaderPatch>()
 
-  const load = Effect.fnUntraced(function* (
-    entry: ServerEntry
-  ): Effect.fn.Return<ReadonlyArray<LoadedHook>, HeaderError> {
+  const load = Effect.fnUntraced(function* (entry: ServerEntry): Effect.fn.Return<ReadonlyArray<Hook>, HeaderError> {
     const earlier = loaded.get(entry)
     if (earlier !== undefined) return earlier
+    if (entry.hooks.length === 0) return []
     const permit = yield* gate.require(entry)
-    const hooks: Array<LoadedHook> = []
+    const hooks: Array<Hook> = []
     for (const declaration of entry.hooks) {
       const run = yield* HookModule.load(declaration.path, declaration).pipe(
         Effect.provideService(Path.Path, path),
         Effect.mapError((reason) => inEntry(entry, reason))
       )
-      if (run !== undefined) hooks.push({ declaration, run })
+      if (run !== undefined) hooks.push(ofModule(declaration, run))
     }
     yield* permit.verify
     loaded.set(entry, hooks)
@@ -73,11 +87,14 @@ export const make: Effect.Effect<HeaderSource, never, TrustGate | Path.Path> = E
     call: CallContext,
     soFar: ResolvedHeaders
   ): Effect.fn.Return<HeaderPatch.HeaderPatch, HeaderError> {
-    if (entry.hooks.length === 0 || call.method === undefined || !HOOKED_METHODS.has(call.method)) {
+    const native = own.filter((hook) => CallHooks.concerns(hook, entry))
+    if (entry.hooks.length + native.length === 0 || call.method === undefined || !HOOKED_METHODS.has(call.method)) {
       return HeaderPatch.empty(ID, Rank.hook)
     }
     const before = applied.get(call)
     if (before !== undefined) return before
+    const hooks = [...(yield* load(entry)), ...native.map(ofRuntime)]
+    if (hooks.length === 0) return HeaderPatch.empty(ID, Rank.hook)
     if (call.sessionId === undefined) {
       return yield* inEntry(entry, new CallContextMissing({ fact: "sessionId" }))
     }
@@ -95,11 +112,11 @@ export const make: Effect.Effect<HeaderSource, never, TrustGate | Path.Path> = E
           : [{ name: field.name, value: Redacted.value(field.value), visible: field.source === StaticSource.ID }]
       )
     )
-    for (const hook of yield* load(entry)) {
-      const left = yield* runHook(hook, { ...input }, { headers: headers.view() }).pipe(
+    for (const hook of hooks) {
+      const left = yield* withinBudget(hook.name, hook.run({ ...input }, headers, call)).pipe(
         Effect.mapError((reason) => inEntry(entry, reason))
       )
-      headers.take(left, hook.declaration.path)
+      headers.take(left, hook.declared)
     }
     const patch = yield* toPatch(entry, headers.changes())
     applied.set(call, patch)
@@ -109,26 +126,60 @@ export const make: Effect.Effect<HeaderSource, never, TrustGate | Path.Path> = E
   return { id: ID, rank: Rank.hook, lifetime: "call", resolve }
 })
 
-const runHook = (
-  hook: LoadedHook,
-  input: HookModule.HookInput,
-  output: HookModule.HookOutput
-): Effect.Effect<HookHeaders.Fields, HookFailed> =>
-  Effect.tryPromise({
-    try: async () => {
-      await hook.run(input, output)
-      return HookHeaders.read(output.headers)
-    },
-    catch: (cause) =>
-      new HookFailed({ module: hook.declaration.path, description: `threw (${HookModule.kindOf(cause)})` })
-  }).pipe(
-    Effect.timeoutOrElse({
-      duration: HOOK_BUDGET,
-      orElse: () =>
-        Effect.fail(
-          new HookFailed({ module: hook.declaration.path, description: `did not settle within ${HOOK_BUDGET} ms` })
-        )
+const ofModule = (declaration: HookDeclaration, run: HookModule.McpCallBefore): Hook => ({
+  name: declaration.path,
+  declared: `${declaration.path} · ${formatPlace(declaration.place)}`,
+  run: (input, headers) =>
+    Effect.tryPromise({
+      try: async () => {
+        const output: HookModule.HookOutput = { headers: headers.view() }
+        await run(input, output)
+        return HookHeaders.read(output.headers)
+      },
+      catch: (cause) => new HookFailed({ module: declaration.path, description: `threw (${HookModule.kindOf(cause)})` })
     })
+})
+
+const ofRuntime = (hook: CallHooks.CallHook): Hook => ({
+  name: hook.name,
+  declared: `${hook.name} of the runtime`,
+  run: (input, headers, call) =>
+    Effect.suspend(() => hook.run(input, headers.view())).pipe(
+      // A copy; what the hook returned is its own object, and reading it can throw.
+      Effect.map((changes) => headers.changed(HookHeaders.read(changes))),
+      Effect.provideService(CurrentCall, call),
+      Effect.catchCause((cause) =>
+        Effect.fail(new HookFailed({ module: hook.name, description: CallHooks.describe(cause) }))
+      )
+    )
+})
+
+/**
+ * Ends a hook at its budget, and with the call. It runs in a fiber of its own, so that one that cannot be interrupted
+ * holds up nobody, and one that interrupts itself does not interrupt the call.
+ */
+const withinBudget = <A>(name: string, run: Effect.Effect<A, HookFailed>): Effect.Effect<A, HookFailed> =>
+  Effect.acquireUseRelease(
+    Effect.forkDetach(run),
+    (fiber) =>
+      Fiber.await(fiber).pipe(
+        Effect.timeoutOrElse({
+          duration: HOOK_BUDGET,
+          orElse: () =>
+            Effect.fail(new HookFailed({ module: name, description: `did not settle within ${HOOK_BUDGET} ms` }))
+        }),
+        Effect.flatMap(
+          Exit.match({
+            onSuccess: Effect.succeed,
+            onFailure: (cause) =>
+              Option.match(Cause.findErrorOption(cause), {
+                onNone: () => Effect.fail(new HookFailed({ module: name, description: CallHooks.describe(cause) })),
+                onSome: Effect.fail
+              })
+          })
+        )
+      ),
+    (fiber) => Effect.sync(() => fiber.interruptUnsafe())
   )
 
 const toPatch = Effect.fnUntraced(function* (
@@ -139,7 +190,7 @@ const toPatch = Effect.fnUntraced(function* (
   const remove: Array<HeaderPatch.RemovedField> = []
   const omitted: Array<HeaderPatch.OmittedField> = []
   for (const change of changes) {
-    const declared = describe(entry, change.module)
+    const { declared } = change
     if (change.value !== undefined && change.value.length > 0) {
       set.push(
         yield* Effect.fromResult(HeaderPatch.setField(change.name, change.value, declared)).pipe(
@@ -154,11 +205,6 @@ const toPatch = Effect.fnUntraced(function* (
   }
   return { ...HeaderPatch.empty(ID, Rank.hook), set, remove, omitted }
 })
-
-const describe = (entry: ServerEntry, module: string): string => {
-  const declaration = entry.hooks.find((hook) => hook.path === module)
-  return declaration === undefined ? module : `${module} · ${formatPlace(declaration.place)}`
-}
 
 const inEntry = (entry: ServerEntry, reason: HeaderErrorReason): HeaderError =>
   new HeaderError({ server: entry.name, source: ID, reason })
