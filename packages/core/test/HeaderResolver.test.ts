@@ -296,6 +296,41 @@ it.effect("a refusal asks the source whose Authorization was sent and no other",
   }).pipe(Effect.provide(withSources(credential.source, hook)))
 })
 
+it.effect(
+  "F51: of four sources that set Authorization one value is sent, and a 401 never falls through into OAuth",
+  () => {
+    const asked: Array<string> = []
+    const authorizing = (id: keyof typeof Rank, lifetime: HeaderSource["lifetime"]): HeaderSource => ({
+      id,
+      rank: Rank[id],
+      lifetime,
+      resolve: () => Effect.succeed(patch(id, Rank[id], { Authorization: `Bearer ${id}` })),
+      challenge: () => Effect.sync(() => asked.push(id) > 0)
+    })
+    const { challenge: _none, ...hook } = authorizing("hook", "call")
+    return Effect.gen(function* () {
+      const connection = yield* open()
+      const sent = yield* connection.resolve(local)
+      assert.deepStrictEqual(sent.reveal(), [["Authorization", "Bearer hook"]])
+      assert.deepStrictEqual(
+        sent.get("authorization")?.shadowed.map((statement) => statement.source),
+        ["helper", "oauth", "static"]
+      )
+      assert.strictEqual(yield* connection.challenge(local, sent, UNAUTHORIZED), "give up")
+      assert.deepStrictEqual(asked, [])
+    }).pipe(
+      Effect.provide(
+        withSources(
+          hook,
+          authorizing("oauth", "call"),
+          authorizing("helper", "connection"),
+          authorizing("static", "connection")
+        )
+      )
+    )
+  }
+)
+
 it.effect("F55: a 403 renews a helper's credential unless it is about scope", () => {
   const credential = rotating()
   return Effect.gen(function* () {
