@@ -133,7 +133,12 @@ describe("Letterhead.layerTest", () => {
       const ended = yield* Effect.callback<{ code: number | null; output: string }>((done) => {
         const child = spawn(
           process.execPath,
-          ["--permission", `--allow-fs-read=${workspace}`, join(import.meta.dirname, "fixtures/layer-test.ts")],
+          [
+            "--permission",
+            `--allow-fs-read=${workspace}`,
+            `--allow-fs-read=${realpathSync(join(workspace, "node_modules"))}`,
+            join(import.meta.dirname, "fixtures/layer-test.ts")
+          ],
           { cwd: workspace, env: {}, stdio: ["ignore", "pipe", "pipe"] }
         )
         let output = ""
