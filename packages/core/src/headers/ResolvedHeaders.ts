@@ -87,7 +87,8 @@ export const merge = (patches: ReadonlyArray<HeaderPatch>): Result.Result<Resolv
     }
     for (const field of patch.remove) {
       const below = fields.get(foldName(field.name))
-      if (below === undefined) continue
+      // Nobody states it: there is nothing to remove, and why it is left out stays.
+      if (below === undefined || isLeftOut(below)) continue
       fields.set(foldName(field.name), {
         name: field.name,
         value: undefined,

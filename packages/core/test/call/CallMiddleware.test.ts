@@ -74,9 +74,9 @@ const sendRaw = (port: number, lines: ReadonlyArray<string>) =>
   })
 
 const get = (url: string, headers: Readonly<Record<string, string>>) =>
-  Effect.promise(async () => {
+  Effect.promise(async (): Promise<unknown> => {
     const response = await fetch(url, { headers })
-    return response.status === 200 ? ((await response.json()) as unknown) : response.status
+    return response.status === 200 ? response.json() : response.status
   })
 
 it.live("a request is a call of its sender, in its session, with the listed headers and nothing of the runtime's", () =>

@@ -16,6 +16,9 @@ const NAMES = ["x-key", "X-Key", "X_KEY", "x_key", "x-key-", "authorization", "A
 
 const plain = (headers: IncomingHeaders) => headers.map(({ name, value }) => `${name}: ${Redacted.value(value)}`)
 
+/** An independent statement of how names compare. */
+const same = (a: string, b: string) => a.toLowerCase().split("_").join("-") === b.toLowerCase().split("_").join("-")
+
 /** Sends header lines as they are over a socket, and gives what a Node server captures of them. */
 const received = Effect.fnUntraced(function* (allowlist: ReadonlyArray<string>, lines: ReadonlyArray<string>) {
   let captured: IncomingHeaders | undefined
@@ -63,8 +66,6 @@ describe("capture", () => {
       fields: Schema.Array(Schema.Struct({ name: Schema.Literals(NAMES), value: Schema.Literals(["a", "b", "a, b"]) }))
     },
     ({ fields, listed }) => {
-      const same = (a: string, b: string) =>
-        a.toLowerCase().split("_").join("-") === b.toLowerCase().split("_").join("-")
       const expected = fields
         .filter(({ name }) => listed.some((other) => same(name, other)))
         .map(({ name, value }) => `${name}: ${value}`)

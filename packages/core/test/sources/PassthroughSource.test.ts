@@ -51,6 +51,18 @@ const other = (source: string, rank: number, fields: Readonly<Record<string, str
   set: Object.entries(fields).map(([name, value]) => Result.getOrThrow(HeaderPatch.setField(name, value, source)))
 })
 
+/** An independent statement of how names compare. */
+const fold = (name: string) => name.toLowerCase().split("_").join("-")
+
+const left = (notSent: string) => [
+  {
+    name: "X-B",
+    declared: "incoming x-a · /letterhead.json:1:1 (mcpServers.example.passthroughHeaders[0])",
+    notSent,
+    value: undefined
+  }
+]
+
 const permitted = Effect.provide(MockTrustGate.layerPermitAll)
 
 describe("what passes", () => {
@@ -93,7 +105,6 @@ describe("what passes", () => {
         // One header per target and rank: the rest is the list's own fault, and tested with the rules.
         const seen = new Set<string>()
         const list = listed.filter(({ as, override }) => !seen.has(`${as}${override}`) && seen.add(`${as}${override}`))
-        const fold = (name: string) => name.toLowerCase().split("_").join("-")
         const of = (name: string) => came.filter((field) => fold(field.name) === fold(name))
         const result = yield* Effect.result(
           sent(
@@ -223,14 +234,6 @@ describe("what does not", () => {
         Effect.map(resolve(server, call), ({ provenance }) =>
           provenance.map(({ declared, name, notSent, value }) => ({ declared, name, notSent, value }))
         )
-      const left = (notSent: string) => [
-        {
-          name: "X-B",
-          declared: "incoming x-a · /letterhead.json:1:1 (mcpServers.example.passthroughHeaders[0])",
-          notSent,
-          value: undefined
-        }
-      ]
       assert.deepStrictEqual(yield* why(callOf([])), left("no incoming x-a came, and it is optional"))
       assert.deepStrictEqual(yield* why(callOf([["x-a", ""]])), left("the incoming x-a is empty"))
       assert.deepStrictEqual(
