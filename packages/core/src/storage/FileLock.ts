@@ -121,6 +121,7 @@ const acquire = Effect.fnUntraced(function* (
     if (elapsed(started, now) >= WAIT_LIMIT) {
       return yield* new StorageFailed({
         path: file,
+        kind: "busy",
         description: `has been locked by other processes for ${WAIT_LIMIT} ms; wait for them, or end them, and try again`
       })
     }

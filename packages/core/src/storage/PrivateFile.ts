@@ -37,7 +37,14 @@ export const read = Effect.fnUntraced(function* (
     Effect.asSome,
     Effect.catchTags({
       FileAbsent: () => Effect.succeedNone,
-      FileRefused: (error) => Effect.fail(new StorageFailed({ path: error.path, description: error.rule }))
+      FileRefused: (error) =>
+        Effect.fail(
+          new StorageFailed({
+            path: error.path,
+            description: error.rule,
+            ...(error.tooLarge === undefined ? {} : { kind: "too large" })
+          })
+        )
     })
   )
   if (Option.isNone(found)) return Option.none()
@@ -45,6 +52,20 @@ export const read = Effect.fnUntraced(function* (
     yield* fs.chmod(file, FILE_MODE).pipe(failsWith(file, "can be read by other users, and that cannot be taken away"))
   }
   return Option.some(new TextDecoder().decode(found.value.bytes))
+})
+
+/**
+ * The names of the files in `directory` whose name `accepts` takes; none where the folder does not exist. Refuses the
+ * folders that {@link read} refuses.
+ */
+export const list = Effect.fnUntraced(function* (
+  directory: string,
+  accepts: (name: string) => boolean
+): Effect.fn.Return<ReadonlyArray<string>, StorageFailed, FileSystem.FileSystem | Path.Path> {
+  const fs = yield* FileSystem.FileSystem
+  if (!(yield* inspectDirectory(directory, yield* Ownership.account))) return []
+  const names = yield* fs.readDirectory(directory).pipe(failsWith(directory, "cannot be listed"))
+  return names.filter(accepts)
 })
 
 /** Makes the folder of `file` where there is none, and refuses one that others can write. */

@@ -21,6 +21,8 @@ export class FileRefused extends Data.TaggedError("FileRefused")<{
   readonly path: string
   /** Continues a sentence that begins with the path, and ends with what to do. */
   readonly rule: string
+  /** Whether that is for having more bytes than the limit. */
+  readonly tooLarge?: true
 }> {}
 
 export interface ReadOptions {
@@ -60,7 +62,7 @@ const readScoped = Effect.fnUntraced(function* (file: string, options: ReadOptio
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const seen = yield* inspect(file, options)
-  const tooLarge = new FileRefused({ path: file, rule: `is larger than ${options.limit} bytes` })
+  const tooLarge = new FileRefused({ path: file, rule: `is larger than ${options.limit} bytes`, tooLarge: true })
   if (Number(seen.size) > options.limit) return yield* tooLarge
   const handle = yield* fs.open(file, { flag: "r", noFollow: path.sep === "/" }).pipe(Effect.mapError(failure(file)))
   const info = yield* handle.stat.pipe(Effect.mapError(failure(file)))

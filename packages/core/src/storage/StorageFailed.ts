@@ -7,6 +7,8 @@ export class StorageFailed extends Data.TaggedError("StorageFailed")<{
   readonly path: string
   /** Continues a sentence that begins with the path, and ends with what to do. */
   readonly description: string
+  /** `busy`: others hold its lock; `too large`: it has more bytes than it may. Absent for everything else. */
+  readonly kind?: "busy" | "too large"
 }> {
   override get message(): string {
     return `${this.path} ${this.description}`
