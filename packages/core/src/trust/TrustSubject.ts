@@ -22,6 +22,7 @@ import {
   needsApproval,
   type Origin,
   type OriginScope,
+  type PassthroughHeader,
   type ServerEntry,
   type StdioEndpoint
 } from "../server/ServerEntry.ts"
@@ -62,7 +63,9 @@ export const needsTrust = (entry: ServerEntry): boolean => {
     entry.hooks.length > 0 ||
     entry.endpoint.type === "stdio" ||
     readsOutside(entry.endpoint.url) ||
-    entry.headers.some((header) => readsOutside(header.value))
+    entry.headers.some((header) => readsOutside(header.value)) ||
+    entry.credentials.length > 0 ||
+    entry.passthrough.length > 0
   )
 }
 
@@ -159,6 +162,8 @@ const makeSubject = Effect.fnUntraced(function* (
     endpoint.canonical,
     helper.canonical,
     entry.headers.map((header) => [header.name, header.value.source]),
+    entry.credentials.map((field) => [field.name, field.headerName, field.valuePrefix, field.default ?? null]),
+    entry.passthrough.map((header) => [header.name, header.as, header.credential, header.override]),
     entry.hooks.map((hook) => placed(hook.path)),
     files.map((file) => [placed(file.path), file.sha256])
   ]
@@ -171,12 +176,23 @@ const makeSubject = Effect.fnUntraced(function* (
       ...endpoint.lines,
       ...helper.lines,
       ...entry.headers.map((header): SubjectLine => ["header", `${printable(header.name)}: ${masked(header.value)}`]),
+      ...entry.credentials.map((field): SubjectLine => [
+        "stored credential",
+        `${printable(field.name)}, sent as ${printable(field.headerName)}`
+      ]),
+      ...entry.passthrough.map((header): SubjectLine => [
+        "incoming header",
+        `${printable(header.name)}, sent as ${printable(header.as)}${passthroughNotes(header)}`
+      ]),
       ...entry.hooks.map((hook): SubjectLine => ["hook", printable(hook.path)])
     ],
     files,
     digest: `sha256:${digest}`
   }
 })
+
+const passthroughNotes = (header: PassthroughHeader): string =>
+  (header.credential ? ", a credential" : "") + (header.override ? ", above every other source but hooks" : "")
 
 const NOTHING: Part = { canonical: null, lines: [], words: [] }
 

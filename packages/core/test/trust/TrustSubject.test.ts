@@ -52,7 +52,9 @@ describe("needsTrust", () => {
     ["a variable in a header", { headers: { "X-A": "${HOME_SECRET}" } }, true],
     ["a variable with a default in a header", { headers: { "X-A": "${HOME_SECRET:-none}" } }, true],
     ["a file in a header", { headers: { "X-A": "{file:~/.netrc}" } }, true],
-    ["a variable in the URL", { url: "https://mcp.example.com/${USER}" }, true]
+    ["a variable in the URL", { url: "https://mcp.example.com/${USER}" }, true],
+    ["a stored credential", { credentials: [{ name: "KEY", headerName: "X-Key" }] }, true],
+    ["an incoming header", { passthrough: [{ name: "x-user-token" }] }, true]
   ]
   for (const [what, options, needed] of needs) {
     it(`an entry of a project or a remote configuration with ${what} ${needed ? "needs" : "does not need"} approval`, () => {
@@ -79,8 +81,11 @@ describe("digest", () => {
       files: ["./lib/auth.js"]
     },
     headers: { "X-A": "one ${A}" },
+    credentials: [{ name: "KEY", headerName: "X-Key", valuePrefix: "k-", default: "none" }],
+    passthrough: [{ name: "x-user", as: "X-User" }],
     hooks: []
   }
+  const field = { name: "KEY", headerName: "X-Key", valuePrefix: "k-", default: "none" }
   const command = { ...base.helper, command: array }
   const variations: ReadonlyArray<readonly [what: string, options: EntryOptions]> = [
     ["F32: an argument", { helper: { ...command, command: [...array, "--prod"] } }],
@@ -108,6 +113,15 @@ describe("digest", () => {
     ["F81: the variable of a header", { headers: { "X-A": "one ${HOME_SECRET}" } }],
     ["the masked text of a header", { headers: { "X-A": "two ${A}" } }],
     ["another header", { headers: { "X-A": "one ${A}", "X-B": "two" } }],
+    ["F81: another stored credential", { credentials: [{ ...field, name: "OTHER_KEY" }] }],
+    ["F81: the header of a stored credential", { credentials: [{ ...field, headerName: "X-Other" }] }],
+    ["the prefix of a stored credential", { credentials: [{ ...field, valuePrefix: "o-" }] }],
+    ["the default of a stored credential", { credentials: [{ ...field, default: "other" }] }],
+    ["F81: another incoming header", { passthrough: [{ name: "x-user-token", as: "X-User" }] }],
+    ["F81: the name that an incoming header is sent under", { passthrough: [{ name: "x-user", as: "X-Other" }] }],
+    ["that an incoming header is a credential", { passthrough: [{ name: "x-user", as: "X-User", credential: true }] }],
+    ["that an incoming header overrides", { passthrough: [{ name: "x-user", as: "X-User", override: true }] }],
+    ["an incoming header for a stored credential", { credentials: [], passthrough: [{ name: "KEY", as: "X-Key" }] }],
     ["the server's name", { name: "other" }]
   ]
   for (const [what, options] of variations) {
