@@ -16,6 +16,8 @@ import { isAbsolute, join } from "node:path"
 const NAME = "letterhead"
 /** The folder of the state within LETTERHEAD_HOME; configuration lies at its top. */
 const STATE = "state"
+/** The folder of the secrets, within LETTERHEAD_HOME or our folder for data. */
+const CREDENTIALS = "credentials"
 
 export interface Directories {
   /** The person's home folder. */
@@ -24,6 +26,8 @@ export interface Directories {
   readonly config: string
   /** Holds the trust store. */
   readonly state: string
+  /** Holds the secrets that no keychain keeps. */
+  readonly credentials: string
 }
 
 export const resolve = Effect.fnUntraced(function* (
@@ -35,13 +39,14 @@ export const resolve = Effect.fnUntraced(function* (
     if (!isAbsolute(own)) {
       return yield* unreadable(own, "LETTERHEAD_HOME is a relative path; name the folder absolutely")
     }
-    return { home, config: own, state: join(own, STATE) }
+    return { home, config: own, state: join(own, STATE), credentials: join(own, CREDENTIALS) }
   }
   const directories = UserDirectories.make()
   return yield* Effect.all({
     home: Effect.succeed(home),
     config: directories.config(NAME),
-    state: directories.state(NAME)
+    state: directories.state(NAME),
+    credentials: Effect.map(directories.data(NAME), (data) => join(data, CREDENTIALS))
   }).pipe(
     Effect.provideService(
       ConfigProvider.ConfigProvider,

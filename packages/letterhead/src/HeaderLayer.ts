@@ -9,6 +9,7 @@ import * as NodePath from "@effect/platform-node/NodePath"
 import * as ConfigLayer from "@letterhead/config/ConfigLayer"
 import * as HeaderResolver from "@letterhead/core/HeaderResolver"
 import * as HelperRunner from "@letterhead/core/helper/HelperRunner"
+import type { SecretStore } from "@letterhead/core/secrets/SecretStore"
 import type { ConfigError } from "@letterhead/core/server/ConfigError"
 import { Environment } from "@letterhead/core/server/Environment"
 import * as McpConfig from "@letterhead/core/server/McpConfig"
@@ -24,6 +25,7 @@ import * as Layer from "effect/Layer"
 import type * as Path from "effect/Path"
 import * as ChildProcesses from "./ChildProcesses.ts"
 import * as Directories from "./Directories.ts"
+import * as SecretLayer from "./SecretLayer.ts"
 
 export interface Options {
   /** Absolute folder that discovery starts from. Default: the working directory of the process. */
@@ -36,6 +38,10 @@ export interface Options {
   readonly configDirectory?: string
   /** Absolute folder of the trust store. Default: see `Directories`. */
   readonly stateDirectory?: string
+  /** Absolute folder of the secrets that no keychain keeps. Default: see `Directories`. */
+  readonly credentialsDirectory?: string
+  /** `auto`: the keychain, else files; `filesystem`: files. Default: what the configuration says, else `auto`. */
+  readonly credentialStorage?: "auto" | "filesystem"
   /** What templates name and helpers inherit. Default: the environment of the process, read when it is needed. */
   readonly environment?: Environment
   /** Further sources, beside static, helper and hook. */
@@ -48,6 +54,7 @@ export type Services =
   | HeaderSources.HeaderSources
   | HelperRunner.HelperRunner
   | McpConfig.McpConfig
+  | SecretStore
   | TrustGate.TrustGate
   | TrustStore.TrustStore
 
@@ -60,6 +67,7 @@ export const layer = (options: Options = {}): Layer.Layer<Services, ConfigError>
       return HeaderResolver.layer.pipe(
         Layer.provideMerge(HeaderSources.layerWith(options.sources ?? [])),
         Layer.provideMerge(HelperRunner.layer),
+        Layer.provideMerge(secrets(options, directories)),
         Layer.provideMerge(Layer.merge(TrustGate.layer, configuration(options, directories))),
         Layer.provideMerge(trustStore),
         Layer.provideMerge(Layer.succeed(Environment, environment)),
@@ -67,6 +75,12 @@ export const layer = (options: Options = {}): Layer.Layer<Services, ConfigError>
       )
     })
   )
+
+const secrets = (options: Options, directories: Directories.Directories) =>
+  SecretLayer.layer({
+    directory: options.credentialsDirectory ?? directories.credentials,
+    ...(options.credentialStorage === undefined ? {} : { storage: options.credentialStorage })
+  })
 
 /** Files and processes of Node; nothing of a helper is held open once it is done. */
 const platform = ChildProcesses.layer.pipe(

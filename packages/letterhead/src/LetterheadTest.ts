@@ -14,6 +14,7 @@ import * as MockHeaderSources from "@letterhead/testing/mocks/MockHeaderSources"
 import * as MockHelperRunner from "@letterhead/testing/mocks/MockHelperRunner"
 import * as MockMcpConfig from "@letterhead/testing/mocks/MockMcpConfig"
 import * as MockMcpTransport from "@letterhead/testing/mocks/MockMcpTransport"
+import * as MockSecretStore from "@letterhead/testing/mocks/MockSecretStore"
 import * as MockTrustGate from "@letterhead/testing/mocks/MockTrustGate"
 import * as MockTrustStore from "@letterhead/testing/mocks/MockTrustStore"
 import * as Layer from "effect/Layer"
@@ -52,6 +53,7 @@ export const layerTest = (options: TestOptions = {}): Layer.Layer<McpTransport |
     MockHelperRunner.layer(options.helper ?? (() => ({ headers: {} }))),
     trusted ? MockTrustGate.layerPermitAll : MockTrustGate.layerDenyAll,
     trusted ? MockTrustStore.layerApproveAll : MockTrustStore.layerDenyAll,
+    MockSecretStore.layerMemory,
     Layer.succeed(Environment, {})
   )
 }

@@ -1,0 +1,52 @@
+/**
+ * The person's secret store, loaded when the first secret is asked for.
+ *
+ * Most servers have no credentials, and a short command is mostly loading: the keychain, and the process that speaks
+ * to it, cost nothing until an entry with credentials is resolved.
+ */
+import { layerFile, SecretStore } from "@letterhead/core/secrets/SecretStore"
+import { McpConfig } from "@letterhead/core/server/McpConfig"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as FileSystem from "effect/FileSystem"
+import * as Layer from "effect/Layer"
+import type * as Path from "effect/Path"
+
+export interface SecretOptions {
+  /** Absolute folder of the person's own. */
+  readonly directory: string
+  /** `auto`: the keychain, else files; `filesystem`: files. Default: what the configuration says, else `auto`. */
+  readonly storage?: "auto" | "filesystem"
+}
+
+export const layer = (
+  options: SecretOptions
+): Layer.Layer<SecretStore, never, McpConfig | FileSystem.FileSystem | Path.Path> =>
+  Layer.effect(
+    SecretStore,
+    Effect.gen(function* () {
+      const config = yield* McpConfig
+      const scope = yield* Effect.scope
+      const platform = yield* Effect.context<FileSystem.FileSystem | Path.Path>()
+      const { directory } = options
+      const storage = options.storage ?? config.credentialStorage ?? "auto"
+      const load = Effect.gen(function* () {
+        if (storage === "filesystem") return layerFile({ directory })
+        const { layer } = yield* Effect.promise(() => import("@letterhead/keychain/KeychainStore"))
+        return layer({ fallback: { directory } })
+      }).pipe(
+        Effect.flatMap((layer) => Layer.buildWithScope(layer, scope)),
+        Effect.map((built) => Context.get(built, SecretStore)),
+        Effect.provideContext(platform),
+        Effect.uninterruptible
+      )
+      const store = yield* Effect.cached(load)
+      return {
+        get: (key) => Effect.flatMap(store, (loaded) => loaded.get(key)),
+        set: (key, value) => Effect.flatMap(store, (loaded) => loaded.set(key, value)),
+        modify: (key, change) => Effect.flatMap(store, (loaded) => loaded.modify(key, change)),
+        remove: (key) => Effect.flatMap(store, (loaded) => loaded.remove(key)),
+        list: Effect.flatMap(store, (loaded) => loaded.list)
+      }
+    })
+  )
