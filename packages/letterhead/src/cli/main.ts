@@ -6,11 +6,13 @@
  * what a person notices first.
  */
 import { readFileSync } from "node:fs"
-import { enableCompileCache } from "node:module"
+import * as NodeModule from "node:module"
 import { homedir } from "node:os"
 import { isAbsolute, join, resolve } from "node:path"
+import * as NodeVersion from "./NodeVersion.ts"
 
 const args = process.argv.slice(2)
+const tooOld = NodeVersion.defect(process.versions.node)
 
 const readVersion = (): string => {
   const manifest: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"))
@@ -36,8 +38,11 @@ const standing = (): string => {
 
 if (args.length === 1 && (args[0] === "--version" || args[0] === "-v")) {
   process.stdout.write(`letterhead ${readVersion()}\n`)
+} else if (tooOld !== undefined) {
+  process.stderr.write(`${tooOld}\n`)
+  process.exitCode = 2
 } else {
-  enableCompileCache(compileCacheDirectory())
+  NodeModule.enableCompileCache(compileCacheDirectory())
   const { run } = await import("./cli.ts")
   run({ version: readVersion(), directory: standing(), environment: process.env, arguments: args })
 }
