@@ -4,17 +4,20 @@
  *
  * 1. `managed`: the administrator's folder. 2. `user`: what `claude mcp add` wrote for this project into
  * `~/.claude.json`. 3. `project`: from the working directory up to the repository root, nearest first; in each folder
- * `letterhead.*`, then `.mcp.json`. Where there is no repository, the working directory alone. 4. `user`: the person's
- * own `letterhead.*`, then `~/.claude.json`.
+ * `letterhead.*`, then `.mcp.json`, `opencode.json(c)`, `.oh/config.local.yaml`, `.oh/config.yaml`. Where there is no
+ * repository, the working directory alone. 4. `user`: the person's own `letterhead.*`, then `~/.claude.json`, then
+ * OpenCode's `opencode.json(c)` in the folder where programs keep their configuration.
  */
 import type { Origin } from "@letterhead/core/server/ServerEntry"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Path from "effect/Path"
 import type { Dialect } from "./Dialect.ts"
-import type { Document, DocumentPath } from "./Document.ts"
-import { claudeCode, claudeCodeUser, projectServers } from "./dialects/claudeCode.ts"
+import * as Dialects from "./Dialects.ts"
+import type { DocumentPath } from "./Document.ts"
+import { claudeCodeUser, projectServers } from "./dialects/claudeCode.ts"
 import { native } from "./dialects/native.ts"
+import { openCode } from "./dialects/openCode.ts"
 import { SIZE_LIMIT } from "./DocumentReader.ts"
 
 /** Bytes of `~/.claude.json`, in which Claude Code keeps its history as well. */
@@ -30,6 +33,8 @@ export interface DiscoverOptions {
   readonly home: string
   /** Absolute path of the folder that holds the person's own `letterhead.*`. */
   readonly configDirectory: string
+  /** Absolute path of the folder under which programs keep their configuration. Default: `.config` in the home folder. */
+  readonly programsDirectory?: string
   /** Absolute path of the folder that holds the administrator's. Default: none. */
   readonly managedDirectory?: string
 }
@@ -48,11 +53,10 @@ export const candidates = Effect.fnUntraced(function* (
   const path = yield* Path.Path
   const inFolder = (folder: string, origin: Pick<Origin, "scope" | "workspace">, dialects: ReadonlyArray<Dialect>) =>
     dialects.flatMap((dialect) =>
-      dialect.fileNames.map((name) => ({
-        origin: { ...origin, source: path.join(folder, name), directory: folder },
-        dialect,
-        sizeLimit: SIZE_LIMIT
-      }))
+      dialect.fileNames.map((name) => {
+        const source = path.join(folder, name)
+        return { origin: { ...origin, source, directory: path.dirname(source) }, dialect, sizeLimit: SIZE_LIMIT }
+      })
     )
   const claudeCodeFile = inFolder(path.resolve(options.home), { scope: "user" }, [claudeCodeUser]).map((candidate) => ({
     ...candidate,
@@ -68,9 +72,14 @@ export const candidates = Effect.fnUntraced(function* (
     claudeCodeFile.map((candidate) => ({ ...candidate, serversAt: projectServers(folder) }))
   )
   const project = folders.flatMap((folder) =>
-    inFolder(folder, { scope: "project", workspace: root }, [native, claudeCode])
+    inFolder(folder, { scope: "project", workspace: root }, Dialects.ofProjects)
   )
-  const user = [...inFolder(path.resolve(options.configDirectory), { scope: "user" }, [native]), ...claudeCodeFile]
+  const programs = path.resolve(options.programsDirectory ?? path.join(options.home, ".config"))
+  const user = [
+    ...inFolder(path.resolve(options.configDirectory), { scope: "user" }, [native]),
+    ...claudeCodeFile,
+    ...inFolder(path.join(programs, "opencode"), { scope: "user" }, [openCode])
+  ]
 
   // Where the person's own folder lies within a repository, its files are the person's all the same.
   const own = new Set([...managed, ...user].map((candidate) => candidate.origin.source))
@@ -91,16 +100,6 @@ export const originOfFile = Effect.fnUntraced(function* (
     ? { scope: "user", source: file, directory }
     : { scope: "project", source: file, directory, workspace: (yield* repository(directory)).root }
 })
-
-/** The dialect of a file that the person names: by its name, else by what it looks like. */
-export const dialectOf = (name: string, document: Document): Dialect => {
-  const dialects = [native, claudeCode, claudeCodeUser]
-  return (
-    dialects.find((dialect) => dialect.fileNames.includes(name)) ??
-    dialects.find((dialect) => dialect.marks(document)) ??
-    native
-  )
-}
 
 /** The folders from `start` up to the repository root, nearest first; `start` alone where there is no repository. */
 const repository = Effect.fnUntraced(function* (

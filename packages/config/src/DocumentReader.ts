@@ -48,11 +48,20 @@ export const read = Effect.fnUntraced(function* (
     return yield* unreadable(`is larger than ${sizeLimit} bytes; make it smaller`)
   }
   const bytes = yield* fs.readFile(file).pipe(Effect.mapError(fromPlatform))
-  const text = yield* Effect.fromResult(decodeText(file, bytes)).pipe(Effect.mapError(fail))
-  const document = YAML_ENDINGS.has(path.extname(file).toLowerCase())
-    ? (yield* Effect.promise(() => import("./YamlDocument.ts"))).parse(file, text)
-    : JsonDocument.parse(file, text)
-  return Option.some(yield* Effect.fromResult(document).pipe(Effect.mapError(fail)))
+  return Option.some(yield* parse(file, bytes, YAML_ENDINGS.has(path.extname(file).toLowerCase())))
+})
+
+/** The document of a text in UTF-8; `name` is what places in it are called by. */
+export const parse = Effect.fnUntraced(function* (
+  name: string,
+  bytes: Uint8Array,
+  isYaml: boolean
+): Effect.fn.Return<Document, ConfigError> {
+  const text = yield* Effect.fromResult(decodeText(name, bytes)).pipe(Effect.mapError(fail))
+  const document = isYaml
+    ? (yield* Effect.promise(() => import("./YamlDocument.ts"))).parse(name, text)
+    : JsonDocument.parse(name, text)
+  return yield* Effect.fromResult(document).pipe(Effect.mapError(fail))
 })
 
 /** A document of values from code, which has no lines; fails where they are nested too deeply, or within themselves. */

@@ -11,16 +11,16 @@ import { formatPlace, type StaticHeader } from "@letterhead/core/server/ServerEn
 import * as Result from "effect/Result"
 import * as Interpolation from "./Interpolation.ts"
 import type { EntryContext } from "./EntryContext.ts"
+import type { ServerForm } from "./ServerForm.ts"
 
 export const decode = (
-  written: Readonly<Record<string, string>> | undefined,
+  written: ServerForm["headers"],
   context: EntryContext
 ): Result.Result<ReadonlyArray<StaticHeader>, ValueInvalid | VariableUnset> =>
   Result.gen(function* () {
-    const at = [...context.path, "headers"]
     const headers = new Map<string, StaticHeader>()
     for (const [name, source] of Object.entries(written ?? {})) {
-      const path = [...at, name]
+      const path = context.locate(["headers", name])
       const place = context.document.place(path, "key")
       const twin = headers.get(foldName(name))
       if (twin !== undefined) {
@@ -53,7 +53,10 @@ export const decode = (
     }
     if (headers.size > FIELD_COUNT_LIMIT) {
       return yield* Result.fail(
-        new ValueInvalid({ place: context.document.place(at, "key"), expected: `at most ${FIELD_COUNT_LIMIT} headers` })
+        new ValueInvalid({
+          place: context.document.place(context.locate(["headers"]), "key"),
+          expected: `at most ${FIELD_COUNT_LIMIT} headers`
+        })
       )
     }
     return [...headers.values()]

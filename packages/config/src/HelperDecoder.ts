@@ -12,7 +12,7 @@ export const decode = (
   written: string | HelperForm,
   context: EntryContext
 ): Result.Result<Helper, ValueInvalid | VariableUnset> => {
-  const path = [...context.path, "headersHelper"]
+  const path = context.locate(["headersHelper"])
   const form: HelperForm = typeof written === "string" ? { command: written } : written
   return Result.map(variables(form.environment, [...path, "environment"], context), (environment) => ({
     command: form.command,

@@ -6,7 +6,7 @@
  */
 import { ValueInvalid, VariableUnset } from "@letterhead/core/server/ConfigError"
 import type { Environment } from "@letterhead/core/server/Environment"
-import { missingVariables, type Template } from "@letterhead/core/server/Template"
+import { missingVariables, readsOutside, type Template } from "@letterhead/core/server/Template"
 import * as Result from "effect/Result"
 import type { Document, DocumentPath } from "./Document.ts"
 
@@ -15,28 +15,35 @@ export type TemplateParser = (source: string) => Result.Result<Template, string>
 
 export interface CheckedTemplate {
   readonly template: Template
-  /** What it makes now; `undefined` where it names a file. */
+  /** What it makes now; `undefined` where it names a file, or variables that nobody asked for. */
   readonly text: string | undefined
 }
 
 export const check = (
-  source: string,
+  source: string | Template,
   options: {
     readonly parse: TemplateParser
-    readonly environment: Environment
+    readonly environment: Environment | undefined
     readonly document: Document
     readonly path: DocumentPath
   }
 ): Result.Result<CheckedTemplate, ValueInvalid | VariableUnset> =>
   Result.gen(function* () {
     const place = options.document.place(options.path)
-    const template = yield* Result.mapError(
-      options.parse(source),
-      (rule) => new ValueInvalid({ place, expected: `a template that can be read: ${rule}` })
-    )
-    const variable = missingVariables(template, options.environment)[0]
+    const template =
+      typeof source === "string"
+        ? yield* Result.mapError(
+            options.parse(source),
+            (rule) => new ValueInvalid({ place, expected: `a template that can be read: ${rule}` })
+          )
+        : source
+    const { environment } = options
+    if (environment === undefined) {
+      return { template, text: readsOutside(template) ? undefined : evaluate(template, {}) }
+    }
+    const variable = missingVariables(template, environment)[0]
     if (variable !== undefined) return yield* Result.fail(new VariableUnset({ place, variable }))
-    return { template, text: evaluate(template, options.environment) }
+    return { template, text: evaluate(template, environment) }
   })
 
 /** Refuses the text of a template; the remedy names the variables it came from, never their values. */

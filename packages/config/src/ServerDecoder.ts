@@ -2,7 +2,7 @@
  * Makes a server entry of what a dialect's schema let through: what the schema cannot say, such as that an entry has a
  * URL or a command and not both. The first thing that is wrong is the reason why the server is skipped.
  */
-import { ValueInvalid, type VariableUnset } from "@letterhead/core/server/ConfigError"
+import { type HeaderConflict, ValueInvalid, type VariableUnset } from "@letterhead/core/server/ConfigError"
 import {
   CONNECT_TIMEOUT_DEFAULT,
   type HttpEndpoint,
@@ -10,14 +10,17 @@ import {
   type StdioEndpoint
 } from "@letterhead/core/server/ServerEntry"
 import * as Result from "effect/Result"
+import * as Conflicts from "./Conflicts.ts"
+import * as CredentialsDecoder from "./CredentialsDecoder.ts"
 import * as EndpointUrl from "./EndpointUrl.ts"
 import type { EntryContext } from "./EntryContext.ts"
 import * as HeadersDecoder from "./HeadersDecoder.ts"
 import * as HelperDecoder from "./HelperDecoder.ts"
 import * as Interpolation from "./Interpolation.ts"
+import * as PassthroughDecoder from "./PassthroughDecoder.ts"
 import type { ServerForm } from "./ServerForm.ts"
 
-type Problem = ValueInvalid | VariableUnset
+type Problem = ValueInvalid | VariableUnset | HeaderConflict
 
 export const decode = (form: ServerForm, context: EntryContext): Result.Result<ServerEntry, Problem> =>
   Result.gen(function* () {
@@ -25,17 +28,35 @@ export const decode = (form: ServerForm, context: EntryContext): Result.Result<S
       name: context.name,
       origin: context.origin,
       place: context.document.place(context.path, "key"),
-      passthrough: [],
-      credentials: [],
-      auth: "auto" as const,
+      auth: form.auth ?? "auto",
       connectTimeout: form.timeout ?? CONNECT_TIMEOUT_DEFAULT
     }
     const endpoint = yield* decodeEndpoint(form, context)
-    if (endpoint.type === "stdio") return { ...common, endpoint, headers: [], hooks: [] }
-    const headers = yield* HeadersDecoder.decode(form.headers, context)
-    const helper =
-      form.headersHelper === undefined ? {} : { helper: yield* HelperDecoder.decode(form.headersHelper, context) }
-    return { ...common, endpoint, headers, ...helper, hooks: context.hooks }
+    if (endpoint.type === "stdio") {
+      return { ...common, endpoint, headers: [], passthrough: [], credentials: [], hooks: [] }
+    }
+    const entry: ServerEntry = {
+      ...common,
+      endpoint,
+      headers: yield* HeadersDecoder.decode(form.headers, context),
+      ...(form.headersHelper === undefined ? {} : { helper: yield* HelperDecoder.decode(form.headersHelper, context) }),
+      passthrough: yield* PassthroughDecoder.decode(form.passthroughHeaders, context),
+      credentials: yield* CredentialsDecoder.decode(form.userConfig, context),
+      hooks: context.hooks
+    }
+    const authPlace = context.document.place(context.locate(["auth"]))
+    const conflict = Conflicts.find(entry, authPlace)
+    if (conflict !== undefined) return yield* Result.fail(conflict)
+    if (entry.auth === "oauth") {
+      return yield* Result.fail(
+        new ValueInvalid({
+          place: authPlace,
+          expected: `"auto" or "none"`,
+          remedy: `signing in with OAuth is not supported by this version; use "headers" or "headersHelper"`
+        })
+      )
+    }
+    return entry
   })
 
 const decodeEndpoint = (
@@ -45,7 +66,7 @@ const decodeEndpoint = (
   const invalid = (expected: string, remedy: string, key?: string) =>
     Result.fail(
       new ValueInvalid({
-        place: context.document.place(key === undefined ? context.path : [...context.path, key], "key"),
+        place: context.document.place(key === undefined ? context.path : context.locate([key]), "key"),
         expected,
         remedy
       })
@@ -69,7 +90,7 @@ const decodeEndpoint = (
   if (type !== undefined && type !== "stdio") {
     return invalid(`"url" instead of "command", because "type" is "${type}"`, `remove "type", or name a URL`, "command")
   }
-  return Result.map(HelperDecoder.variables(form.env, [...context.path, "env"], context), (env) => ({
+  return Result.map(HelperDecoder.variables(form.env, context.locate(["env"]), context), (env) => ({
     type: "stdio",
     command: command ?? "",
     args: form.args ?? [],
@@ -84,7 +105,7 @@ const decodeUrl = (
   transport: HttpEndpoint["transport"],
   context: EntryContext
 ): Result.Result<HttpEndpoint, Problem> => {
-  const at = { ...context, path: [...context.path, "url"] }
+  const at = { ...context, path: context.locate(["url"]) }
   return Result.flatMap(Interpolation.check(url, at), (checked) => {
     const expected = EndpointUrl.defect(checked)
     return expected === undefined

@@ -7,8 +7,9 @@ import {
   HELPER_TIMEOUT_MAXIMUM,
   HELPER_TIMEOUT_MINIMUM
 } from "@letterhead/core/server/ServerEntry"
+import type { Template } from "@letterhead/core/server/Template"
 import * as Schema from "effect/Schema"
-import type { KnownKeys } from "./UnknownKeys.ts"
+import { ANY_KEY, type KnownKeys } from "./UnknownKeys.ts"
 
 /** Milliseconds for connecting. */
 export const CONNECT_TIMEOUT_MINIMUM = 100
@@ -54,10 +55,10 @@ const Variables = Schema.Record(Schema.String, Text)
 
 const COMMAND = `a command: a list of strings such as ["node", "./headers.js"], or a string for the shell`
 
-const Command = Schema.Union([
-  NonEmptyText,
-  Schema.Array(ProcessText).check(Schema.makeFilter((words) => (words[0] ?? "").trim().length > 0))
-]).annotate({ expected: COMMAND })
+/** A program and its arguments. */
+export const Words = Schema.Array(ProcessText).check(Schema.makeFilter((words) => (words[0] ?? "").trim().length > 0))
+
+const Command = Schema.Union([NonEmptyText, Words]).annotate({ expected: COMMAND })
 
 const Helper = Schema.Struct({
   command: Command,
@@ -80,12 +81,62 @@ const Helper = Schema.Struct({
   files: Schema.optionalKey(Schema.Array(NonEmptyText).annotate({ expected: "a list of file names" }))
 })
 
+const YesOrNo = Schema.Boolean.annotate({ expected: "true or false" })
+
+/** The name of a header; its characters are checked where it is used. */
+export const HeaderName = NonEmptyText.annotate({ expected: "a string with the name of a header" })
+
+const PassthroughHeader = Schema.Struct({
+  name: HeaderName,
+  as: Schema.optionalKey(HeaderName),
+  required: Schema.optionalKey(YesOrNo),
+  credential: Schema.optionalKey(YesOrNo),
+  override: Schema.optionalKey(YesOrNo)
+})
+
+/** Headers of the request that the runtime serves, let through. */
+export const PassthroughHeaders = Schema.Array(
+  Schema.Union([HeaderName, PassthroughHeader]).annotate({
+    expected: `the name of a header, or an object such as { "name": "x-api-key", "required": true }`
+  })
+).annotate({ expected: "a list of header names" })
+
+const CredentialField = Schema.Struct({
+  title: Schema.optionalKey(Text),
+  description: Schema.optionalKey(Text),
+  type: Schema.optionalKey(
+    Schema.Literals(["string", "number", "boolean", "directory", "file"]).annotate({
+      expected: `"string", "number", "boolean", "directory" or "file"`
+    })
+  ),
+  required: Schema.optionalKey(YesOrNo),
+  sensitive: Schema.optionalKey(YesOrNo),
+  default: Schema.optionalKey(
+    Schema.Union([Schema.String, Schema.Finite, Schema.Boolean]).annotate({
+      expected: "a string, a number, true or false"
+    })
+  ),
+  headerName: Schema.optionalKey(HeaderName),
+  valuePrefix: Schema.optionalKey(Text)
+}).annotate({ expected: `an object such as { "headerName": "x-api-key", "sensitive": true }` })
+
+/** Fields that a person fills in once, by name. */
+export const UserConfig = Schema.Record(Schema.String, CredentialField).annotate({
+  expected: "an object of fields by name"
+})
+
+/** Whether OAuth may be used. */
+export const Auth = Schema.Literals(["auto", "oauth", "none"]).annotate({ expected: `"auto", "oauth" or "none"` })
+
+/** The URL of a server, a template. */
+export const Url = NonEmptyText.annotate({ expected: "a string with a URL" })
+
 /** The fields that every dialect with `mcpServers` shares. */
 export const fields = {
   type: Schema.optionalKey(
     Schema.Literals(["http", "streamable-http", "sse", "stdio"]).annotate({ expected: `"http", "sse" or "stdio"` })
   ),
-  url: Schema.optionalKey(NonEmptyText.annotate({ expected: "a string with a URL" })),
+  url: Schema.optionalKey(Url),
   headers: Schema.optionalKey(TextRecord),
   headersHelper: Schema.optionalKey(
     Schema.Union([NonEmptyText, Helper]).annotate({
@@ -103,10 +154,22 @@ export const ConnectTimeout = whole("milliseconds", CONNECT_TIMEOUT_MINIMUM, CON
 /** Names of things that are listed: hook modules, scopes. */
 export const Names = Schema.Array(NonEmptyText)
 
-const Form = Schema.Struct({ ...fields, timeout: Schema.optionalKey(ConnectTimeout) })
+const Form = Schema.Struct({
+  ...fields,
+  timeout: Schema.optionalKey(ConnectTimeout),
+  passthroughHeaders: Schema.optionalKey(PassthroughHeaders),
+  userConfig: Schema.optionalKey(UserConfig),
+  auth: Schema.optionalKey(Auth)
+})
 
-/** An entry as a dialect's schema leaves it, in no dialect any more. */
-export type ServerForm = typeof Form.Type
+/** An entry as a dialect's schema leaves it, in no dialect any more. A value that is a template already is not read. */
+export interface ServerForm extends Omit<typeof Form.Type, "headers"> {
+  readonly headers?: Readonly<Record<string, string | Template>>
+}
+
+export type PassthroughForm = NonNullable<ServerForm["passthroughHeaders"]>
+
+export type UserConfigForm = NonNullable<ServerForm["userConfig"]>
 
 export type HelperForm = typeof Helper.Type
 
@@ -128,6 +191,23 @@ export const knownKeys: KnownKeys = {
   command: true,
   args: true,
   env: true
+}
+
+export const passthroughKeys: KnownKeys = {
+  [ANY_KEY]: { name: true, as: true, required: true, credential: true, override: true }
+}
+
+export const userConfigKeys: KnownKeys = {
+  [ANY_KEY]: {
+    title: true,
+    description: true,
+    type: true,
+    required: true,
+    sensitive: true,
+    default: true,
+    headerName: true,
+    valuePrefix: true
+  }
 }
 
 /** What a dialect expects an entry to be. */

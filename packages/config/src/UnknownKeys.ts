@@ -8,6 +8,9 @@ import type { ConfigWarning } from "@letterhead/core/server/McpConfig"
 import { needsApproval, type Origin } from "@letterhead/core/server/ServerEntry"
 import { type Document, type DocumentPath, showKey } from "./Document.ts"
 
+/** Stands for every key that is not named, and for the items of a list. */
+export const ANY_KEY = "*"
+
 /** The keys of an object, and of the objects under them. */
 export interface KnownKeys {
   readonly [key: string]: KnownKeys | true
@@ -19,13 +22,18 @@ export const warnings = (
   known: KnownKeys,
   origin: Origin
 ): ReadonlyArray<ConfigWarning> =>
-  document.keys(path).flatMap((key) => {
+  steps(document, path).flatMap((key) => {
     const inner = [...path, key]
-    const below = Object.hasOwn(known, key) ? known[key] : undefined
+    const below = Object.hasOwn(known, key) ? known[key] : known[ANY_KEY]
     if (below === true) return []
     if (below !== undefined) return warnings(document, inner, below, origin)
-    return [{ place: document.place(inner, "key"), message: describe(key, Object.keys(known), origin) }]
+    return [{ place: document.place(inner, "key"), message: describe(String(key), Object.keys(known), origin) }]
   })
+
+const steps = (document: Document, path: DocumentPath): ReadonlyArray<string | number> => {
+  const node = document.node(path)
+  return node?.kind === "list" ? node.items.map((_, index) => index) : document.keys(path)
+}
 
 const describe = (key: string, known: ReadonlyArray<string>, origin: Origin): string => {
   if (needsApproval(origin) && GRANTS.has(fold(key))) {

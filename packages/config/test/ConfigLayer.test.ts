@@ -140,7 +140,7 @@ layer(NodeServices.layer)("ConfigLayer", (it) => {
       const folder = yield* ConfigFolder.make
       yield* folder.write("repository/broken.yaml", "mcpServers: [")
       yield* folder.write("repository/list.json", "[]")
-      yield* folder.write("repository/typed.json", '{ "mcpServers": [] }')
+      yield* folder.write("repository/typed.json", '{ "mcpServers": 5 }')
       const failure = (name: string) =>
         Effect.map(Effect.flip(folder.file(name)), (error) => error.message.replace(`${folder.root}/`, ""))
       expect(yield* failure("missing.json")).toBe(
@@ -153,7 +153,7 @@ layer(NodeServices.layer)("ConfigLayer", (it) => {
         "repository/typed.json:1:17 (mcpServers): expected an object of servers by name; write {} if there are none"
       )
       const remote = yield* failure(`https://user:${CANARY}@example.com/config`)
-      expect(remote).toContain("a configuration from a URL is not supported by this version")
+      expect(remote).toContain("https://: is a URL, not a file")
       expect(remote).not.toContain(CANARY)
     })
   )

@@ -19,9 +19,18 @@ layer(NodeServices.layer)("Discovery", (it) => {
         ...scoped("managed", native(folder.managedDirectory)),
         `user ${folder.home}/.claude.json`,
         ...["/a/b", "/a", ""].flatMap((below) =>
-          scoped("project", [...native(folder.repository + below), `${folder.repository}${below}/.mcp.json`])
+          scoped("project", [
+            ...native(folder.repository + below),
+            ...[".mcp.json", "opencode.json", "opencode.jsonc", ".oh/config.local.yaml", ".oh/config.yaml"].map(
+              (name) => `${folder.repository}${below}/${name}`
+            )
+          ])
         ),
-        ...scoped("user", native(folder.configDirectory))
+        ...scoped("user", native(folder.configDirectory)),
+        ...scoped("user", [
+          `${folder.home}/.config/opencode/opencode.json`,
+          `${folder.home}/.config/opencode/opencode.jsonc`
+        ])
       ])
       expect(config.documents.filter(({ found }) => found).map(({ origin }) => origin)).toEqual([
         {

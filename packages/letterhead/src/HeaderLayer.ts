@@ -7,6 +7,7 @@ import * as NodeChildProcessSpawner from "@effect/platform-node/NodeChildProcess
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import * as ConfigLayer from "@letterhead/config/ConfigLayer"
+import { isUrl } from "@letterhead/config/RemoteUrl"
 import * as HeaderResolver from "@letterhead/core/HeaderResolver"
 import * as HelperRunner from "@letterhead/core/helper/HelperRunner"
 import type { SecretStore } from "@letterhead/core/secrets/SecretStore"
@@ -23,6 +24,7 @@ import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import type * as Path from "effect/Path"
+import { isAbsolute } from "node:path"
 import * as ChildProcesses from "./ChildProcesses.ts"
 import * as Directories from "./Directories.ts"
 import * as SecretLayer from "./SecretLayer.ts"
@@ -30,7 +32,7 @@ import * as SecretLayer from "./SecretLayer.ts"
 export interface Options {
   /** Absolute folder that discovery starts from. Default: the working directory of the process. */
   readonly cwd?: string
-  /** The one configuration file to read in place of discovery; relative to `cwd`. */
+  /** The one configuration to read in place of discovery: a file, relative to `cwd`, or a URL. */
   readonly configFile?: string
   /** Entries in place of any file; each states its origin. */
   readonly servers?: ReadonlyArray<ServerEntry>
@@ -68,7 +70,7 @@ export const layer = (options: Options = {}): Layer.Layer<Services, ConfigError>
         Layer.provideMerge(HeaderSources.layerWith(options.sources ?? [])),
         Layer.provideMerge(HelperRunner.layer),
         Layer.provideMerge(secrets(options, directories)),
-        Layer.provideMerge(Layer.merge(TrustGate.layer, configuration(options, directories))),
+        Layer.provideMerge(Layer.merge(TrustGate.layer, configuration(options, directories, environment))),
         Layer.provideMerge(trustStore),
         Layer.provideMerge(Layer.succeed(Environment, environment)),
         Layer.provide(platform)
@@ -88,17 +90,34 @@ const platform = ChildProcesses.layer.pipe(
   Layer.provideMerge(Layer.merge(NodeFileSystem.layer, NodePath.layer))
 )
 
-const configuration = (options: Options, directories: Directories.Directories) => {
+const configuration = (options: Options, directories: Directories.Directories, environment: Environment) => {
   if (options.servers !== undefined) return McpConfig.layer(options.servers)
   const place = {
     cwd: options.cwd ?? process.cwd(),
     home: directories.home,
-    configDirectory: options.configDirectory ?? directories.config
+    configDirectory: options.configDirectory ?? directories.config,
+    httpClient
   }
   return options.configFile === undefined
-    ? Layer.unwrap(Effect.map(mayReplace, (approved) => ConfigLayer.discover({ ...place, approved })))
-    : ConfigLayer.file(options.configFile, place)
+    ? Layer.unwrap(
+        Effect.map(mayReplace, (approved) => ConfigLayer.discover({ ...place, ...programs(environment), approved }))
+      )
+    : isUrl(options.configFile)
+      ? ConfigLayer.remote(options.configFile).pipe(Layer.provide(httpClient))
+      : ConfigLayer.file(options.configFile, place)
 }
+
+/** Node's fetch, loaded when there is a URL to read: most configurations are files alone. */
+const httpClient = Layer.unwrap(
+  Effect.map(
+    Effect.promise(() => import("effect/http/FetchHttpClient")),
+    ({ layer }) => layer
+  )
+)
+
+/** Where the person says that programs keep their configuration; a relative folder is none, says XDG. */
+const programs = ({ XDG_CONFIG_HOME: folder }: Environment): { readonly programsDirectory?: string } =>
+  folder !== undefined && isAbsolute(folder) ? { programsDirectory: folder } : {}
 
 /** Whether the person approved a project's entry, so that it may stand in for one of their own of that name. */
 const mayReplace = Effect.gen(function* () {

@@ -1,27 +1,28 @@
 /**
  * The native form, `letterhead.{json,jsonc,yaml,yml}`: all that Letterhead can be told.
  *
- * What this version does not act on yet is never left out silently: `passthroughHeaders`, `userConfig`, `oauth` and
- * `auth: "oauth"` would yield headers, so an entry with one of them is skipped rather than called without.
+ * `auth: "oauth"` skips its entry, since signing in is not supported by this version and a call without would be refused;
+ * `oauth` beside another `auth` is a warning.
  */
 import { type ConfigErrorReason, ValueInvalid } from "@letterhead/core/server/ConfigError"
 import type { ConfigWarning } from "@letterhead/core/server/McpConfig"
 import type { HookModule } from "@letterhead/core/server/ServerEntry"
 import { parse } from "@letterhead/core/server/Template"
 import * as Result from "effect/Result"
-import * as Schema from "effect/Schema"
-import type { DecodeContext, Dialect } from "../Dialect.ts"
-import type { Document, DocumentPath } from "../Document.ts"
+import { type DecodeContext, type Dialect, type Extension, marksOf } from "../Dialect.ts"
+import type { Document } from "../Document.ts"
+import * as NativeForm from "../NativeForm.ts"
 import * as SchemaDecoder from "../SchemaDecoder.ts"
-import * as ServerForm from "../ServerForm.ts"
 import * as ServersReader from "../ServersReader.ts"
+import * as StorageDecoder from "../StorageDecoder.ts"
 import * as UnknownKeys from "../UnknownKeys.ts"
-import { refuseUnsupported } from "./unsupported.ts"
+import { ignoredOAuth } from "./unsupported.ts"
 
 export const native: Dialect = {
   id: "native",
+  title: "Letterhead",
   fileNames: ["letterhead.json", "letterhead.jsonc", "letterhead.yaml", "letterhead.yml"],
-  marks: (document) => document.node(SERVERS)?.kind === "object",
+  marks: (document) => marksOf(document, { mcpServers: "object", hooks: "list", extends: "list" }),
   decode: (document, context) =>
     Result.gen(function* () {
       if (document.root.kind !== "object") {
@@ -29,49 +30,34 @@ export const native: Dialect = {
           new ValueInvalid({ place: document.place([]), expected: `an object with "mcpServers"` })
         )
       }
-      const twice = document.duplicates.find(({ path }) => path[0] === "hooks")
+      const twice = document.duplicates.find(({ path }) => path[0] === "hooks" || path[0] === "extends")
       if (twice !== undefined) return yield* Result.fail(ServersReader.duplicate(document, twice.path, twice.offset))
       const hooks = yield* decodeHooks(document, context)
+      const extensions = yield* decodeExtends(document)
       const reading = yield* ServersReader.read(
         document,
-        { at: context.serversAt ?? SERVERS, parse, form: decodeEntry, known: ENTRY_KEYS, hooks },
+        context.serversAt ?? SERVERS,
+        { parse, form: decodeEntry, known: NativeForm.entryKeys, hooks },
         context
       )
-      return { ...reading, warnings: [...decodeRest(document, context), ...reading.warnings] }
+      const { credentialStorage, warnings } = StorageDecoder.decode(document)
+      return {
+        ...reading,
+        ...(extensions.length === 0 ? {} : { extends: extensions }),
+        ...(credentialStorage === undefined ? {} : { credentialStorage }),
+        warnings: [...surroundings(document, context, extensions), ...warnings, ...reading.warnings]
+      }
     })
 }
 
 const SERVERS = ["mcpServers"]
 
-const Entry = Schema.Struct({
-  ...ServerForm.fields,
-  timeout: Schema.optionalKey(ServerForm.ConnectTimeout),
-  auth: Schema.optionalKey(Schema.Literals(["auto", "none"]).annotate({ expected: `"auto" or "none"` }))
-}).annotate({ expected: ServerForm.ENTRY })
+const decodeForm = SchemaDecoder.make(NativeForm.Entry)
+const decodeNames = SchemaDecoder.make(NativeForm.Hooks)
+const decodeUrls = SchemaDecoder.make(NativeForm.Extends)
 
-const ENTRY_KEYS: UnknownKeys.KnownKeys = {
-  ...ServerForm.knownKeys,
-  timeout: true,
-  auth: true,
-  passthroughHeaders: true,
-  userConfig: true,
-  oauth: true
-}
-
-const decodeForm = SchemaDecoder.make(Entry)
-
-const decodeEntry = (
-  document: Document,
-  path: DocumentPath
-): Result.Result<ServerForm.ServerForm, ConfigErrorReason> => {
-  const forced = document.value([...path, "auth"]) === "oauth" ? ["auth"] : []
-  return (
-    refuseUnsupported(document, path, ["passthroughHeaders", "userConfig", "oauth", ...forced]) ??
-    decodeForm(document, path)
-  )
-}
-
-const decodeNames = SchemaDecoder.make(ServerForm.Names.annotate({ expected: "a list of module files" }))
+const decodeEntry: ServersReader.EntryDialect["form"] = (document, { path }) =>
+  Result.map(decodeForm(document, path), (form) => ({ form, warnings: ignoredOAuth(document, path) }))
 
 /** A hook is a source of headers: where its list cannot be read, no server of the file is called without it. */
 const decodeHooks = (
@@ -95,32 +81,30 @@ const decodeHooks = (
   )
 }
 
-const decodeCredentials = SchemaDecoder.make(
-  Schema.Struct({
-    storage: Schema.optionalKey(
-      Schema.Literals(["auto", "filesystem"]).annotate({ expected: `"auto" or "filesystem"` })
-    )
-  }).annotate({ expected: `an object such as { "storage": "auto" }` })
-)
+const decodeExtends = (document: Document): Result.Result<ReadonlyArray<Extension>, ConfigErrorReason> =>
+  document.node(["extends"]) === undefined
+    ? Result.succeed([])
+    : Result.map(decodeUrls(document, ["extends"]), (urls) =>
+        urls.map((url, index) => ({ url, place: document.place(["extends", index]) }))
+      )
 
-/** What is beside servers and hooks never costs a server. */
-const decodeRest = (document: Document, context: DecodeContext): ReadonlyArray<ConfigWarning> => {
-  const known = { $schema: true, mcpServers: true, hooks: true, credentials: { storage: true } } as const
-  const unknown = UnknownKeys.warnings(document, [], known, context.origin)
-  const credentials =
-    document.node(["credentials"]) === undefined ? undefined : decodeCredentials(document, ["credentials"])
+/** What is beside servers, hooks and `extends` never costs a server. */
+const surroundings = (
+  document: Document,
+  context: DecodeContext,
+  extensions: ReadonlyArray<Extension>
+): ReadonlyArray<ConfigWarning> => {
+  const known = {
+    $schema: true,
+    mcpServers: true,
+    hooks: true,
+    extends: true,
+    credentials: { storage: true }
+  } as const
   return [
-    ...(document.node(SERVERS) === undefined
+    ...(document.node(SERVERS) === undefined && extensions.length === 0
       ? [{ place: document.place([]), message: `names no servers; add { "mcpServers": { … } }` }]
       : []),
-    ...unknown,
-    ...(credentials !== undefined && Result.isFailure(credentials)
-      ? [
-          {
-            place: credentials.failure.place,
-            message: `"credentials": expected ${credentials.failure.expected}; ignored`
-          }
-        ]
-      : [])
+    ...UnknownKeys.warnings(document, [], known, context.origin)
   ]
 }

@@ -1,5 +1,6 @@
-/** Refuses what an entry asks for and this version cannot do, where leaving it out would lose headers. */
+/** What an entry asks for and its dialect or this version cannot do: refused where leaving it out would lose headers. */
 import { ValueInvalid } from "@letterhead/core/server/ConfigError"
+import type { ConfigWarning } from "@letterhead/core/server/McpConfig"
 import * as Result from "effect/Result"
 import type { Document, DocumentPath } from "../Document.ts"
 
@@ -11,11 +12,30 @@ export const refuseUnsupported = (
 ): Result.Result<never, ValueInvalid> | undefined => {
   const key = document.keys(path).find((candidate) => keys.includes(candidate))
   if (key === undefined) return undefined
+  const own = ONLY_NATIVE.has(key)
   return Result.fail(
     new ValueInvalid({
       place: document.place([...path, key], "key"),
-      expected: `no "${key}": it is not supported by this version, and without it headers would be missing`,
-      remedy: `use "headers" or "headersHelper" instead, or remove it`
+      expected: own
+        ? `no "${key}": this form has no such key, and without it headers would be missing`
+        : `no "${key}": it is not supported by this version, and without it headers would be missing`,
+      remedy: own
+        ? "write this entry into a letterhead.json, or remove the key"
+        : `use "headers" or "headersHelper" instead, or remove it`
     })
   )
 }
+
+/** What is said of an object that configures OAuth: a server that asks for none does without. */
+export const ignoredOAuth = (document: Document, path: DocumentPath, key = "oauth"): ReadonlyArray<ConfigWarning> =>
+  document.node([...path, key])?.kind === "object"
+    ? [
+        {
+          place: document.place([...path, key], "key"),
+          message: `"${key}" is ignored: signing in is not supported by this version, and the server may refuse calls`
+        }
+      ]
+    : []
+
+/** Keys that Letterhead's own form has, and others lack. */
+const ONLY_NATIVE: ReadonlySet<string> = new Set(["passthroughHeaders", "userConfig"])

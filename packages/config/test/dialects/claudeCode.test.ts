@@ -3,7 +3,7 @@ import { expect, it as pure, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as ConfigFolder from "../ConfigFolder.ts"
-import { parseTemplate } from "../../src/dialects/claudeCode.ts"
+import { shell as parseTemplate } from "../../src/TemplateSyntax.ts"
 
 const parts = (source: string) => Result.map(parseTemplate(source), (template) => template.parts)
 

@@ -371,25 +371,28 @@ layer(NodeServices.layer)("native", (it) => {
   })
 
   describe("what this version cannot do is never left out silently", () => {
-    for (const key of ["passthroughHeaders", "userConfig", "oauth"]) {
-      it.effect(`${key} skips the server`, () =>
-        Effect.gen(function* () {
-          expect(yield* reasonFor(`{ "url": "https://b", "${key}": [] }`)).toBe(
-            `4:34 (mcpServers.bad.${key}): expected no "${key}": it is not supported by this version, and without it ` +
-              `headers would be missing; use "headers" or "headersHelper" instead, or remove it`
-          )
-        })
-      )
-    }
-
     it.effect("auth may be auto or none; oauth skips the server", () =>
       Effect.gen(function* () {
         expect(yield* reasonFor('{ "url": "https://b", "auth": "auto" }')).toBe("")
         expect(yield* reasonFor('{ "url": "https://b", "auth": "none" }')).toBe("")
-        expect(yield* reasonFor('{ "url": "https://b", "auth": "oauth" }')).toContain('expected no "auth"')
-        expect(yield* reasonFor('{ "url": "https://b", "auth": "basic" }')).toBe(
-          '4:42 (mcpServers.bad.auth): expected "auto" or "none"'
+        expect(yield* reasonFor('{ "url": "https://b", "auth": "oauth", "oauth": {} }')).toBe(
+          '4:42 (mcpServers.bad.auth): expected "auto" or "none"; signing in with OAuth is not supported by this version; use "headers" or "headersHelper"'
         )
+        expect(yield* reasonFor('{ "url": "https://b", "auth": "basic" }')).toBe(
+          '4:42 (mcpServers.bad.auth): expected "auto", "oauth" or "none"'
+        )
+      })
+    )
+
+    it.effect("oauth beside another auth is a warning", () =>
+      Effect.gen(function* () {
+        const folder = yield* ConfigFolder.make
+        yield* folder.write(FILE, '{ "mcpServers": { "a": { "url": "https://a", "oauth": { "clientId": "x" } } } }')
+        const config = yield* folder.discover()
+        expect([...config.servers.keys()]).toEqual(["a"])
+        expect(ConfigFolder.warnings(config, folder.root)).toEqual([
+          `${FILE}:1:46 (mcpServers.a.oauth): "oauth" is ignored: signing in is not supported by this version, and the server may refuse calls`
+        ])
       })
     )
 

@@ -1,4 +1,5 @@
 /** The flags that every verb has, and what they come to. */
+import { isUrl } from "@letterhead/config/RemoteUrl"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
@@ -22,7 +23,7 @@ const Json = GlobalFlag.Setting("json")({
 const Config = GlobalFlag.Setting("config")({
   flag: Flag.String("config").pipe(
     Flag.withMetavar("FILE"),
-    Flag.withDescription("Read this configuration file and no other"),
+    Flag.withDescription("Read this configuration file, or URL, and no other"),
     Flag.optional
   )
 })
@@ -51,7 +52,7 @@ export class Settings extends Context.Service<
   {
     /** Absolute folder that discovery starts from. */
     readonly cwd: string
-    /** Absolute path of the one configuration file to read. */
+    /** The one configuration to read: the absolute path of a file, or a URL. */
     readonly configFile: string | undefined
   }
 >()("letterhead/cli/Settings") {}
@@ -72,7 +73,10 @@ const make = Effect.gen(function* () {
     }
   }
   const file = Option.getOrUndefined(yield* Config)
-  return Settings.of({ cwd, configFile: file === undefined ? undefined : path.resolve(cwd, file) })
+  return Settings.of({
+    cwd,
+    configFile: file === undefined || isUrl(file) ? file : path.resolve(cwd, file)
+  })
 })
 
 /** The settings, and the log level that goes with them. */

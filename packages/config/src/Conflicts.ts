@@ -1,0 +1,32 @@
+/**
+ * Where two sources of one entry claim the same header and the entry does not say which counts (design rule 1).
+ *
+ * What is let through ranks below everything, so an entry that also sets that header itself would never let it
+ * through; and a credential that is let through keeps OAuth from ever being used. Either is a mistake, found at load,
+ * unless the passthrough header says `override: true`.
+ */
+import { foldName } from "@letterhead/core/headers/HeaderField"
+import { HeaderConflict } from "@letterhead/core/server/ConfigError"
+import type { Place, ServerEntry } from "@letterhead/core/server/ServerEntry"
+import { foldIncoming } from "./PassthroughDecoder.ts"
+
+/** The first conflict of an entry; `authPlace` is where its `auth` was written. */
+export const find = (entry: ServerEntry, authPlace: Place): HeaderConflict | undefined => {
+  const set = [
+    ...entry.headers.map(({ name, place }) => ({ name, place })),
+    ...entry.credentials.map(({ headerName, place }) => ({ name: headerName, place }))
+  ]
+  for (const passthrough of entry.passthrough) {
+    if (passthrough.override) continue
+    const { as: header, place } = passthrough
+    const twin = set.find(({ name }) => foldIncoming(name) === foldIncoming(header))
+    if (twin !== undefined) return new HeaderConflict({ header, place, other: twin.place, remedy: SET_TWICE })
+    if (entry.auth === "oauth" && (passthrough.credential || foldName(header) === "authorization")) {
+      return new HeaderConflict({ header, place, other: authPlace, remedy: BESIDE_OAUTH })
+    }
+  }
+  return undefined
+}
+
+const SET_TWICE = `remove one of them, or say here "override": true to prefer what comes in`
+const BESIDE_OAUTH = `set "auth" to "none", remove this, or say here "override": true to prefer what comes in`

@@ -1,0 +1,85 @@
+/**
+ * The native form as one Schema: what the decoder of `dialects/native.ts` reads part by part, and what editors are told
+ * by the JSON Schema that is generated from it ({@link jsonSchema}).
+ */
+import * as Schema from "effect/Schema"
+import * as ServerForm from "./ServerForm.ts"
+import type * as UnknownKeys from "./UnknownKeys.ts"
+
+/** Documents elsewhere that one document may name. */
+export const EXTENDS_LIMIT = 8
+
+const OAuth = Schema.Struct({
+  clientId: Schema.optionalKey(Schema.String),
+  clientSecret: Schema.optionalKey(Schema.String),
+  scopes: Schema.optionalKey(Schema.Array(Schema.String)),
+  callbackPort: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 65_535 }))),
+  clientMetadataUrl: Schema.optionalKey(Schema.String)
+}).annotate({ description: "Not supported by this version." })
+
+/** One entry. */
+export const Entry = Schema.Struct({
+  ...ServerForm.fields,
+  passthroughHeaders: Schema.optionalKey(ServerForm.PassthroughHeaders),
+  userConfig: Schema.optionalKey(ServerForm.UserConfig),
+  timeout: Schema.optionalKey(ServerForm.ConnectTimeout),
+  auth: Schema.optionalKey(ServerForm.Auth)
+}).annotate({ expected: ServerForm.ENTRY })
+
+/** The keys of {@link Entry}, and `oauth`, which is not read yet. */
+export const entryKeys: UnknownKeys.KnownKeys = {
+  ...ServerForm.knownKeys,
+  passthroughHeaders: ServerForm.passthroughKeys,
+  userConfig: ServerForm.userConfigKeys,
+  timeout: true,
+  auth: true,
+  oauth: { clientId: true, clientSecret: true, scopes: true, callbackPort: true, clientMetadataUrl: true }
+}
+
+/** Hook modules, in the order they run. */
+export const Hooks = ServerForm.Names.annotate({
+  expected: "a list of module files",
+  description: `Modules whose default export has "mcp.call.before", in the order they run for each call.`
+})
+
+/** Configurations elsewhere. */
+export const Extends = ServerForm.Names.check(Schema.isMaxLength(EXTENDS_LIMIT)).annotate({
+  expected: `a list of at most ${EXTENDS_LIMIT} URLs`,
+  description: "URLs of configurations whose servers count after those of this file. Nothing in them runs unapproved."
+})
+
+export const Credentials = Schema.Struct({
+  storage: Schema.optionalKey(
+    Schema.Literals(["auto", "filesystem"]).annotate({
+      expected: `"auto" or "filesystem"`,
+      description: "Where secrets are kept: in the keychain where there is one, else in files; or in files."
+    })
+  )
+}).annotate({ expected: `an object such as { "storage": "auto" }` })
+
+const NativeDocument = Schema.Struct({
+  $schema: Schema.optionalKey(Schema.String),
+  mcpServers: Schema.optionalKey(
+    Schema.Record(
+      Schema.String,
+      Schema.Struct({ ...Entry.fields, oauth: Schema.optionalKey(OAuth) }).annotate({
+        description: "An MCP server: reached by a URL, or started as a program."
+      })
+    ).annotate({ description: "MCP servers by name." })
+  ),
+  hooks: Schema.optionalKey(Hooks),
+  extends: Schema.optionalKey(Extends),
+  credentials: Schema.optionalKey(Credentials)
+}).annotate({ title: "Letterhead configuration" })
+
+/**
+ * The JSON Schema of the native form, draft 2020-12. The decoder says more: what a check refuses for its content, such
+ * as the name of a header, is a string here.
+ */
+export const jsonSchema = (): object => {
+  const { schema } = Schema.toJsonSchemaDocument(NativeDocument, {
+    onExcessProperty: "error",
+    generateDescriptions: true
+  })
+  return { $schema: "https://json-schema.org/draft/2020-12/schema", ...schema }
+}
