@@ -69,7 +69,7 @@ export const layer = (options: Options = {}): Layer.Layer<Services, ConfigError>
       return HeaderResolver.layer.pipe(
         Layer.provideMerge(HeaderSources.layerWith(options.sources ?? [])),
         Layer.provideMerge(HelperRunner.layer),
-        Layer.provideMerge(secrets(options, directories)),
+        Layer.provideMerge(secrets(options, directories, environment)),
         Layer.provideMerge(Layer.merge(TrustGate.layer, configuration(options, directories, environment))),
         Layer.provideMerge(trustStore),
         Layer.provideMerge(Layer.succeed(Environment, environment)),
@@ -78,8 +78,9 @@ export const layer = (options: Options = {}): Layer.Layer<Services, ConfigError>
     })
   )
 
-const secrets = (options: Options, directories: Directories.Directories) =>
+const secrets = (options: Options, directories: Directories.Directories, environment: Environment) =>
   SecretLayer.layer({
+    environment,
     directory: options.credentialsDirectory ?? directories.credentials,
     ...(options.credentialStorage === undefined ? {} : { storage: options.credentialStorage })
   })

@@ -5,6 +5,7 @@
  * to it, cost nothing until an entry with credentials is resolved.
  */
 import { layerFile, SecretStore } from "@letterhead/core/secrets/SecretStore"
+import type { Environment } from "@letterhead/core/server/Environment"
 import { McpConfig } from "@letterhead/core/server/McpConfig"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -17,6 +18,8 @@ export interface SecretOptions {
   readonly directory: string
   /** `auto`: the keychain, else files; `filesystem`: files. Default: what the configuration says, else `auto`. */
   readonly storage?: "auto" | "filesystem"
+  /** What leads to the keychain, such as the address of the session's bus. */
+  readonly environment: Environment
 }
 
 export const layer = (
@@ -28,12 +31,12 @@ export const layer = (
       const config = yield* McpConfig
       const scope = yield* Effect.scope
       const platform = yield* Effect.context<FileSystem.FileSystem | Path.Path>()
-      const { directory } = options
+      const { directory, environment } = options
       const storage = options.storage ?? config.credentialStorage ?? "auto"
       const load = Effect.gen(function* () {
         if (storage === "filesystem") return layerFile({ directory })
         const { layer } = yield* Effect.promise(() => import("@letterhead/keychain/KeychainStore"))
-        return layer({ fallback: { directory } })
+        return layer({ environment, fallback: { directory } })
       }).pipe(
         Effect.flatMap((layer) => Layer.buildWithScope(layer, scope)),
         Effect.map((built) => Context.get(built, SecretStore)),

@@ -227,7 +227,8 @@ export class CredentialMissing extends Data.TaggedError("CredentialMissing")<{
   override get message(): string {
     const [first] = this.fields
     const field = this.fields.length === 1 && first !== undefined ? ` ${first}` : ""
-    return `${this.fields.join(", ")} is required and not set; set it with: letterhead credential set ${this.server}${field}`
+    const verb = this.fields.length === 1 ? "is required and not set; set it" : "are required and not set; set them"
+    return `${this.fields.join(", ")} ${verb} with: letterhead credential set ${this.server}${field}`
   }
 }
 

@@ -111,7 +111,7 @@ describe("CredentialSource", () => {
       )
       assert.include(
         both.message,
-        "API_KEY, ORG is required and not set; set it with: letterhead credential set linear"
+        "API_KEY, ORG are required and not set; set them with: letterhead credential set linear"
       )
     }).pipe(Effect.provide(services()))
   )

@@ -9,9 +9,12 @@ export class CliFailure extends Data.TaggedError("CliFailure")<{
     | "ToolUnknown"
     | "ConfigInvalid"
     | "ApprovalMissing"
+    | "IncomingMissing"
     | "ToolFailed"
     | "ApprovalRefused"
     | "DigestMismatch"
+    | "CredentialUnknown"
+    | "CredentialUnset"
   readonly message: string
   /** What to do next, on a line of its own. */
   readonly hint?: string

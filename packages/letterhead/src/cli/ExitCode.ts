@@ -74,9 +74,12 @@ const failureCodes: Readonly<Record<CliFailure["code"], number>> = {
   ToolUnknown: ExitCode.usage,
   ConfigInvalid: ExitCode.usage,
   ApprovalMissing: ExitCode.usage,
+  IncomingMissing: ExitCode.usage,
   ToolFailed: ExitCode.toolFailed,
   ApprovalRefused: ExitCode.notTrusted,
-  DigestMismatch: ExitCode.notTrusted
+  DigestMismatch: ExitCode.notTrusted,
+  CredentialUnknown: ExitCode.usage,
+  CredentialUnset: ExitCode.usage
 }
 
 const headerCode = (reason: HeaderErrorReason): number => {

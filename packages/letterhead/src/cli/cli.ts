@@ -9,6 +9,9 @@ import * as Layer from "effect/Layer"
 import { call } from "./commands/call.ts"
 import { check } from "./commands/config/check.ts"
 import { path } from "./commands/config/path.ts"
+import { list as listCredentials } from "./commands/credential/list.ts"
+import { remove } from "./commands/credential/remove.ts"
+import { set } from "./commands/credential/set.ts"
 import { demo } from "./commands/demo.ts"
 import { headers } from "./commands/headers.ts"
 import { servers } from "./commands/servers.ts"
@@ -29,6 +32,11 @@ const trust = Command.make("trust").pipe(
   Command.withSubcommands([list, approve, revoke])
 )
 
+const credential = Command.make("credential").pipe(
+  Command.withDescription("Fill in the credentials that servers ask for"),
+  Command.withSubcommands([set, listCredentials, remove])
+)
+
 const config = Command.make("config").pipe(
   Command.withDescription("Look at the configuration"),
   Command.withSubcommands([path, check])
@@ -36,7 +44,7 @@ const config = Command.make("config").pipe(
 
 const letterhead = Command.make("letterhead").pipe(
   Command.withDescription("The right HTTP headers on every call to a remote MCP server"),
-  Command.withSubcommands([demo, servers, tools, call, headers, trust, config]),
+  Command.withSubcommands([demo, servers, tools, call, headers, credential, trust, config]),
   Command.provide(Settings.layer),
   Command.withGlobalFlags(Settings.flags)
 )

@@ -4,47 +4,13 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { spawn, spawnSync } from "node:child_process"
-import { MAIN, person, type Person } from "./support/Command.ts"
-
-const hasScript = spawnSync("script", ["--version"]).stdout?.toString().includes("util-linux") ?? false
-
-const quote = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`
-
-/** Runs the command at a terminal 100 columns wide; types `answer` once `question` is seen. */
-const atTerminal = (
-  someone: Person,
-  args: ReadonlyArray<string>,
-  options: {
-    readonly env?: Readonly<Record<string, string>>
-    readonly question?: string
-    readonly answer?: string
-  } = {}
-) =>
-  Effect.callback<{ readonly code: number | null; readonly screen: string }>((resume) => {
-    const command = `stty cols 100 rows 40; exec ${[process.execPath, MAIN, ...args].map(quote).join(" ")}`
-    const child = spawn("script", ["-qec", command, "/dev/null"], {
-      cwd: someone.project,
-      env: { ...someone.env, SHELL: "/bin/sh", ...options.env },
-      stdio: ["pipe", "pipe", "inherit"]
-    })
-    let screen = ""
-    let asked = false
-    child.stdout.on("data", (chunk: Buffer) => {
-      screen += chunk.toString()
-      if (!asked && options.question !== undefined && screen.includes(options.question)) {
-        asked = true
-        child.stdin.write(options.answer ?? "")
-      }
-    })
-    child.once("close", (code) => resume(Effect.succeed({ code, screen })))
-    return Effect.sync(() => child.kill("SIGKILL"))
-  })
+import { person } from "./support/Command.ts"
+import { atTerminal, hasTerminal } from "./support/Terminal.ts"
 
 const ESCAPE = "\u001b"
 const url = "http://127.0.0.1:9/mcp"
 
-const suite = hasScript ? describe.concurrent : describe.skip
+const suite = hasTerminal ? describe.concurrent : describe.skip
 
 suite("at a terminal", () => {
   it.live("there are colours; with NO_COLOR or TERM=dumb, and in a pipe, there is no escape at all", () =>

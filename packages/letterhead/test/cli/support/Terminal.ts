@@ -1,0 +1,38 @@
+/** The command at a real terminal, of `script` from util-linux. */
+import { spawn, spawnSync } from "node:child_process"
+import * as Effect from "effect/Effect"
+import { MAIN, type Person } from "./Command.ts"
+
+/** Whether there is that `script`; macOS has another. */
+export const hasTerminal = spawnSync("script", ["--version"]).stdout?.toString().includes("util-linux") ?? false
+
+export interface TerminalOptions {
+  readonly env?: Readonly<Record<string, string>>
+  /** What to wait for before `answer` is typed. */
+  readonly question?: string
+  readonly answer?: string
+}
+
+/** Runs the command at a terminal 100 columns wide; types `answer` once `question` is seen. */
+export const atTerminal = (someone: Person, args: ReadonlyArray<string>, options: TerminalOptions = {}) =>
+  Effect.callback<{ readonly code: number | null; readonly screen: string }>((resume) => {
+    const command = `stty cols 100 rows 40; exec ${[process.execPath, MAIN, ...args].map(quote).join(" ")}`
+    const child = spawn("script", ["-qec", command, "/dev/null"], {
+      cwd: someone.project,
+      env: { ...someone.env, SHELL: "/bin/sh", ...options.env },
+      stdio: ["pipe", "pipe", "inherit"]
+    })
+    let screen = ""
+    let asked = false
+    child.stdout.on("data", (chunk: Buffer) => {
+      screen += chunk.toString()
+      if (!asked && options.question !== undefined && screen.includes(options.question)) {
+        asked = true
+        child.stdin.write(options.answer ?? "")
+      }
+    })
+    child.once("close", (code) => resume(Effect.succeed({ code, screen })))
+    return Effect.sync(() => child.kill("SIGKILL"))
+  })
+
+const quote = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`
