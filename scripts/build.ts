@@ -12,6 +12,7 @@ const root = resolve(import.meta.dirname, "..")
 for (const name of readdirSync(join(root, "packages"))) {
   rmSync(join(root, "packages", name, "dist"), { recursive: true, force: true })
 }
+run(process.execPath, ["packages/config/scripts/schema.ts"])
 run(join(root, "node_modules/.bin/tsc"), ["-b", "--force", "tsconfig.build.json"])
 run(process.execPath, ["packages/letterhead/scripts/bundle.ts"])
 

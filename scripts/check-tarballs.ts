@@ -1,8 +1,8 @@
 /**
  * Packs every package as it would be published and checks what came out, after a build.
  *
- * Each tarball holds its licence, its README and compiled modules only, names no workspace, and passes publint and
- * attw for every public module; core depends on nothing. All of them installed into an empty npm project can be
+ * Each tarball holds its licence, its README, compiled modules and schemas only, names no workspace, and passes publint
+ * and attw for every public module; core depends on nothing. All of them installed into an empty npm project can be
  * imported, module by module, and the bundled command runs.
  */
 import { execFileSync } from "node:child_process"
@@ -88,7 +88,9 @@ function checkFiles(tarball: Tarball): void {
   for (const required of ["LICENSE", "README.md", "dist/index.js", "dist/index.d.ts"]) {
     if (!paths.includes(required)) throw new Error(`${tarball.name}: ${required} is missing`)
   }
-  const stray = paths.filter((path) => !/^(?:LICENSE|README\.md|package\.json|dist\/.*\.(?:js|d\.ts))$/.test(path))
+  const stray = paths.filter(
+    (path) => !/^(?:LICENSE|README\.md|package\.json|schema\/.*\.json|dist\/.*\.(?:js|d\.ts))$/.test(path)
+  )
   if (stray.length > 0) throw new Error(`${tarball.name}: would publish ${stray.join(", ")}`)
   const licence = execFileSync("tar", ["-xzOf", tarball.filename, "package/LICENSE"], { encoding: "utf8" })
   if (licence !== readFileSync(join(root, "LICENSE"), "utf8")) throw new Error(`${tarball.name}: another licence`)

@@ -15,15 +15,18 @@ const OAuth = Schema.Struct({
   scopes: Schema.optionalKey(Schema.Array(Schema.String)),
   callbackPort: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 65_535 }))),
   clientMetadataUrl: Schema.optionalKey(Schema.String)
-}).annotate({ description: "Not supported by this version." })
+})
 
 /** One entry. */
 export const Entry = Schema.Struct({
   ...ServerForm.fields,
-  passthroughHeaders: Schema.optionalKey(ServerForm.PassthroughHeaders),
-  userConfig: Schema.optionalKey(ServerForm.UserConfig),
-  timeout: Schema.optionalKey(ServerForm.ConnectTimeout),
-  auth: Schema.optionalKey(ServerForm.Auth)
+  passthroughHeaders: ServerForm.field(
+    ServerForm.PassthroughHeaders,
+    "Headers of the request that the runtime serves, let through to this server."
+  ),
+  userConfig: ServerForm.field(ServerForm.UserConfig, "What a person fills in once, kept as secrets, sent as headers."),
+  timeout: ServerForm.field(ServerForm.ConnectTimeout, "Milliseconds for connecting. Default 30000."),
+  auth: ServerForm.field(ServerForm.Auth, "Whether OAuth may be used: where the server asks, from the start, or never.")
 }).annotate({ expected: ServerForm.ENTRY })
 
 /** The keys of {@link Entry}, and `oauth`, which is not read yet. */
@@ -37,39 +40,38 @@ export const entryKeys: UnknownKeys.KnownKeys = {
 }
 
 /** Hook modules, in the order they run. */
-export const Hooks = ServerForm.Names.annotate({
-  expected: "a list of module files",
-  description: `Modules whose default export has "mcp.call.before", in the order they run for each call.`
-})
+export const Hooks = ServerForm.Names.annotate({ expected: "a list of module files" })
 
 /** Configurations elsewhere. */
 export const Extends = ServerForm.Names.check(Schema.isMaxLength(EXTENDS_LIMIT)).annotate({
-  expected: `a list of at most ${EXTENDS_LIMIT} URLs`,
-  description: "URLs of configurations whose servers count after those of this file. Nothing in them runs unapproved."
+  expected: `a list of at most ${EXTENDS_LIMIT} URLs`
 })
 
 export const Credentials = Schema.Struct({
-  storage: Schema.optionalKey(
-    Schema.Literals(["auto", "filesystem"]).annotate({
-      expected: `"auto" or "filesystem"`,
-      description: "Where secrets are kept: in the keychain where there is one, else in files; or in files."
-    })
+  storage: ServerForm.field(
+    Schema.Literals(["auto", "filesystem"]).annotate({ expected: `"auto" or "filesystem"` }),
+    "Where secrets are kept: in the keychain where there is one, else in files; or in files."
   )
 }).annotate({ expected: `an object such as { "storage": "auto" }` })
 
 const NativeDocument = Schema.Struct({
   $schema: Schema.optionalKey(Schema.String),
-  mcpServers: Schema.optionalKey(
+  mcpServers: ServerForm.field(
     Schema.Record(
       Schema.String,
-      Schema.Struct({ ...Entry.fields, oauth: Schema.optionalKey(OAuth) }).annotate({
-        description: "An MCP server: reached by a URL, or started as a program."
-      })
-    ).annotate({ description: "MCP servers by name." })
+      Schema.Struct({ ...Entry.fields, oauth: ServerForm.field(OAuth, "Not supported by this version.") })
+    ),
+    "MCP servers by name, each reached by a URL or started as a program."
   ),
-  hooks: Schema.optionalKey(Hooks),
-  extends: Schema.optionalKey(Extends),
-  credentials: Schema.optionalKey(Credentials)
+  hooks: ServerForm.field(
+    Hooks,
+    `Modules whose default export has "mcp.call.before", in the order they run for each call.`
+  ),
+  extends: ServerForm.field(
+    Extends,
+    "URLs of configurations whose servers count after those of this file. Nothing in them runs without approval."
+  ),
+  credentials: ServerForm.field(Credentials, "How secrets are kept.")
 }).annotate({ title: "Letterhead configuration" })
 
 /**

@@ -131,21 +131,30 @@ export const Auth = Schema.Literals(["auto", "oauth", "none"]).annotate({ expect
 /** The URL of a server, a template. */
 export const Url = NonEmptyText.annotate({ expected: "a string with a URL" })
 
+/** A field that need not be there, with what an editor says of it. */
+export const field = <S extends Schema.Top>(schema: S, description: string) =>
+  Schema.optionalKey(schema).annotateKey({ description })
+
 /** The fields that every dialect with `mcpServers` shares. */
 export const fields = {
-  type: Schema.optionalKey(
-    Schema.Literals(["http", "streamable-http", "sse", "stdio"]).annotate({ expected: `"http", "sse" or "stdio"` })
+  type: field(
+    Schema.Literals(["http", "streamable-http", "sse", "stdio"]).annotate({ expected: `"http", "sse" or "stdio"` }),
+    "How the server is reached. Left out, with a URL: Streamable HTTP first, then SSE."
   ),
-  url: Schema.optionalKey(Url),
-  headers: Schema.optionalKey(TextRecord),
-  headersHelper: Schema.optionalKey(
+  url: field(Url, "Where the server is; may hold ${VARIABLES}."),
+  headers: field(TextRecord, "Headers of every request, by name; values may hold ${VARIABLES} and {file:path}."),
+  headersHelper: field(
     Schema.Union([NonEmptyText, Helper]).annotate({
       expected: `an object such as { "command": ["node", "./headers.js"], "timeout": ${HELPER_TIMEOUT_DEFAULT} }, or a command for the shell`
-    })
+    }),
+    "A program that prints headers as JSON, run at connect."
   ),
-  command: Schema.optionalKey(NonEmptyText.annotate({ expected: "a string with the name of a program" })),
-  args: Schema.optionalKey(Schema.Array(ProcessText).annotate({ expected: "a list of strings" })),
-  env: Schema.optionalKey(Variables)
+  command: field(
+    NonEmptyText.annotate({ expected: "a string with the name of a program" }),
+    "The program that is the server, in place of a URL."
+  ),
+  args: field(Schema.Array(ProcessText).annotate({ expected: "a list of strings" }), "The arguments of the program."),
+  env: field(Variables, "Variables that are added to the environment of the program.")
 }
 
 /** Milliseconds for connecting. */

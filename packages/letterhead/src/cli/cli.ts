@@ -8,7 +8,9 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { call } from "./commands/call.ts"
 import { check } from "./commands/config/check.ts"
+import { importConfig } from "./commands/config/import.ts"
 import { path } from "./commands/config/path.ts"
+import { schema } from "./commands/config/schema.ts"
 import { list as listCredentials } from "./commands/credential/list.ts"
 import { remove } from "./commands/credential/remove.ts"
 import { set } from "./commands/credential/set.ts"
@@ -39,7 +41,7 @@ const credential = Command.make("credential").pipe(
 
 const config = Command.make("config").pipe(
   Command.withDescription("Look at the configuration"),
-  Command.withSubcommands([path, check])
+  Command.withSubcommands([path, check, schema, importConfig])
 )
 
 const letterhead = Command.make("letterhead").pipe(

@@ -20,7 +20,8 @@ export const check = Command.make("check", {}, () =>
     Effect.gen(function* () {
       const output = yield* Output
       const config = yield* McpConfig
-      const bad = config.failed.length + config.skipped.length
+      // Who switched a server off wants it off.
+      const bad = config.failed.length + config.skipped.filter(({ reason }) => reason._tag !== "ServerDisabled").length
       if (output.json) {
         yield* output.document({
           ok: bad === 0,
