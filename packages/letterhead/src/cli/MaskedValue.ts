@@ -15,3 +15,17 @@ export const mask = (value: Redacted.Redacted): string => {
   const text = Redacted.value(value)
   return text.length > REVEAL_ABOVE ? `•••••… (${text.length}, …${text.slice(-REVEALED)})` : `••••• (${text.length})`
 }
+
+/** Characters of a value from which on it is looked for in other text: shorter ones stand everywhere. */
+const LOOKED_FOR = 6
+
+/**
+ * Text of a configuration, such as the command of a helper, without the values that came of it: a command that holds
+ * what it prints is shown without it.
+ */
+export const withoutValues = (text: string, values: ReadonlyArray<Redacted.Redacted>): string =>
+  values
+    .map((value) => Redacted.value(value).replace(/^(Bearer|Basic) /i, ""))
+    .filter((value) => value.length >= LOOKED_FOR)
+    .toSorted((a, b) => b.length - a.length)
+    .reduce((shown, value) => shown.replaceAll(value, "•••••"), text)

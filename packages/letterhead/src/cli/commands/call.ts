@@ -1,5 +1,5 @@
 /**
- * `letterhead call <server> <tool> [key=value … | --args JSON]`: calls a tool and prints what it answers.
+ * `letterhead call <server> <tool> [key=value … | --args JSON] [--incoming NAME …]`: calls a tool and prints what it answers.
  *
  * Arguments are held against the tool's input schema first. An error that the tool reports goes to standard error,
  * with exit code 1.
@@ -7,6 +7,7 @@
  * `--json`: `{ server, tool, session, isError, content, structuredContent? }`, the last three as the server sent them.
  */
 import { withCall } from "@letterhead/core/call/CallContext"
+import { McpConfig } from "@letterhead/core/server/McpConfig"
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
@@ -14,6 +15,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import { CliFailure } from "../CliFailure.ts"
+import * as Incoming from "../Incoming.ts"
 import { withTransport } from "../LazyLayers.ts"
 import { Output } from "../Output.ts"
 import { printable } from "../Printable.ts"
@@ -36,7 +38,8 @@ export const call = Command.make(
       Flag.withDescription("All arguments of the tool as one JSON object"),
       Flag.optional
     ),
-    session: Session.flag
+    session: Session.flag,
+    incoming: Incoming.flag
   },
   (input) =>
     Effect.gen(function* () {
@@ -65,11 +68,13 @@ interface Input {
   readonly words: ReadonlyArray<string>
   readonly args: Option.Option<string>
   readonly session: Option.Option<string>
+  readonly incoming: ReadonlyArray<string>
 }
 
 const invoke = Effect.fnUntraced(function* (input: Input) {
   const output = yield* Output
-  const context = yield* Session.context(input.session)
+  const context = { ...(yield* Session.context(input.session)), ...(yield* Incoming.collect(input.incoming)) }
+  yield* Incoming.warnUnlisted(yield* McpConfig, input.server, input.incoming)
   const { connect } = yield* Effect.promise(() => import("../Connect.ts"))
   const result = yield* Effect.gen(function* () {
     const connection = yield* connect(input.server)

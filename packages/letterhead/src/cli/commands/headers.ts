@@ -3,8 +3,9 @@
  *
  * Runs the helper and the hooks as a call would; sends nothing to the server. Values are masked.
  *
- * `--json`: `{ server, session, headers: [{ name, sent: true, value, source, declared, shadowed: [{ source, declared
- * }] } | { name, sent: false, why, source, declared, shadowed }] }`; `value` is the mask.
+ * `--json`: `{ server, session, headers: [{ name, sent, value, why, source, declared, shadowed: [{ source, declared
+ * }] }] }`. `value` is the mask, and absent where `sent` is false. `why` is a part of a sentence: why this value won, or
+ * why nothing is sent. `declared` is a place in a file, a command, or a module; `shadowed` is what lost, highest first.
  */
 import type { Provenance } from "@letterhead/core/headers/ResolvedHeaders"
 import { McpConfig } from "@letterhead/core/server/McpConfig"
@@ -12,22 +13,23 @@ import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import { warnOf } from "../ConfigNotes.ts"
+import { renderHeaders, safe, whyOf } from "../HeaderTable.ts"
+import * as Incoming from "../Incoming.ts"
 import { withHeaders } from "../LazyLayers.ts"
 import { mask } from "../MaskedValue.ts"
 import { Output } from "../Output.ts"
-import { printableLine, shortened } from "../Printable.ts"
 import { withProgress } from "../Progress.ts"
 import * as Session from "../Session.ts"
 import { Settings } from "../Settings.ts"
-import { render } from "../Table.ts"
 
 export const headers = Command.make(
   "headers",
   {
     server: Argument.String("server").pipe(Argument.withDescription("Name of a configured server")),
-    session: Session.flag
+    session: Session.flag,
+    incoming: Incoming.flag
   },
-  ({ server, session: named }) =>
+  ({ incoming, server, session: named }) =>
     withHeaders(
       Effect.gen(function* () {
         const output = yield* Output
@@ -37,10 +39,11 @@ export const headers = Command.make(
         const resolver = yield* HeaderResolver
         yield* warnOf(config, server)
         const entry = yield* config.get(server)
-        const call = yield* Session.context(named)
+        const call = { ...(yield* Session.context(named)), ...(yield* Incoming.collect(incoming)) }
+        yield* Incoming.warnUnlisted(config, server, incoming)
         const provenance = yield* resolver
           .explain(entry, { ...call, server, method: "tools/call" })
-          .pipe(withProgress(`asking the header sources of ${server}`))
+          .pipe(Effect.map(safe), withProgress(`asking the header sources of ${server}`))
         if (output.json) {
           return yield* output.document({
             server,
@@ -49,30 +52,19 @@ export const headers = Command.make(
           })
         }
         if (provenance.length === 0) return yield* output.print(`No headers are configured for "${server}".`)
-        return yield* output.print(
-          render(
-            {
-              columns: ["header", "value", "source", "declared", "shadowed"],
-              rows: provenance.map((field) => [
-                printableLine(field.name),
-                field.value === undefined ? `not sent: ${field.notSent ?? "no value"}` : mask(field.value),
-                field.source,
-                shortened(field.declared, cwd),
-                field.shadowed.map(({ declared, source }) => `${source} ${shortened(declared, cwd)}`).join("; ")
-              ])
-            },
-            output
-          )
-        )
+        const ofHooks = entry.hooks.length === 0 ? "" : `\n\n${output.style.dim(OF_HOOKS)}`
+        return yield* output.print(renderHeaders(provenance, { ...output, cwd }) + ofHooks)
       })
     )
 ).pipe(Command.withDescription("Show what would be sent to a server and where it comes from, without sending"))
 
+/** What a person who looks at the headers of a call would not guess. */
+const OF_HOOKS = "Hooks run for calls. What the connection itself sends has the other headers alone."
+
 const describe = (field: Provenance) => ({
   name: field.name,
-  ...(field.value === undefined
-    ? { sent: false, why: field.notSent ?? "no value" }
-    : { sent: true, value: mask(field.value) }),
+  ...(field.value === undefined ? { sent: false } : { sent: true, value: mask(field.value) }),
+  why: whyOf(field),
   source: field.source,
   declared: field.declared,
   shadowed: field.shadowed

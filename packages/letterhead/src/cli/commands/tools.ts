@@ -5,9 +5,11 @@
  * the server describes it.
  */
 import { withCall } from "@letterhead/core/call/CallContext"
+import { McpConfig } from "@letterhead/core/server/McpConfig"
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
+import * as Incoming from "../Incoming.ts"
 import { withTransport } from "../LazyLayers.ts"
 import { Output } from "../Output.ts"
 import { firstLine, printableLine } from "../Printable.ts"
@@ -20,13 +22,15 @@ export const tools = Command.make(
   "tools",
   {
     server: Argument.String("server").pipe(Argument.withDescription("Name of a configured server")),
-    session: Session.flag
+    session: Session.flag,
+    incoming: Incoming.flag
   },
-  ({ server, session }) =>
+  ({ incoming, server, session }) =>
     withTransport(
       Effect.gen(function* () {
         const output = yield* Output
-        const call = yield* Session.context(session)
+        const call = { ...(yield* Session.context(session)), ...(yield* Incoming.collect(incoming)) }
+        yield* Incoming.warnUnlisted(yield* McpConfig, server, incoming)
         const { connect } = yield* Effect.promise(() => import("../Connect.ts"))
         const { connection, tools } = yield* Effect.gen(function* () {
           const connection = yield* connect(server)

@@ -46,6 +46,33 @@ describe.concurrent("letterhead tools and call", () => {
     )
   }
 
+  it.live(
+    "--incoming gives a header that the server's entry lets through, from the environment and never as an argument",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* LoopbackServer.make({ era: "legacy" })
+        const { run } = yield* withServer(server.url, {
+          passthroughHeaders: [{ name: "x-user-token", as: "Authorization", credential: true, required: true }]
+        })
+        const words = ["--incoming", "X-User-Token"]
+        const env = { X_USER_TOKEN: "Bearer canary" }
+        const without = yield* run(["call", "api", "echo"])
+        expect(without).toMatchObject({ code: 2, stdout: "" })
+        expect(without.stderr).toContain("--incoming x-user-token")
+        expect(yield* server.requests).toEqual([])
+
+        expect(yield* run(["call", "api", "echo", "a=1", ...words], { env })).toEqual({
+          code: 0,
+          stdout: '{"a":1}\n',
+          stderr: ""
+        })
+        expect(yield* run(["tools", "api", ...words], { env })).toMatchObject({ code: 0, stderr: "" })
+        const carried = (yield* server.requests).map(({ headers }) => headers.get("authorization"))
+        expect(carried.length).toBeGreaterThan(4)
+        expect(new Set(carried)).toEqual(new Set(["Bearer canary"]))
+      })
+  )
+
   it.live("an error that the tool reports has code 1, with its text on standard error", () =>
     Effect.gen(function* () {
       const server = yield* LoopbackServer.make({ era: "modern" })
