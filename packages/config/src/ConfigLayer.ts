@@ -32,6 +32,9 @@ import * as RemoteUrl from "./RemoteUrl.ts"
 
 type Requirements = FileSystem.FileSystem | Path.Path
 
+/** Files that are looked at and read at once. */
+const READ_CONCURRENCY = 16
+
 export interface RemoteOptions {
   /** Reads what a file extends; built when a file does. Default: none, and such a document counts as failed. */
   readonly httpClient?: Layer.Layer<HttpClient>
@@ -83,15 +86,12 @@ const discoverConfig = Effect.fn("ConfigLayer.discover")(function* (
   options: DiscoverOptions
 ): Effect.fn.Return<McpConfig.McpConfig["Service"], never, Requirements> {
   const candidates = yield* Discovery.candidates(options)
-  const read = new Map<string, Result.Result<Option.Option<Document>, ConfigError>>()
+  const read = yield* readAll(candidates)
   const documents = new Map<string, McpConfig.ConfigDocument>()
   const failed = new Map<string, McpConfig.FailedDocument>()
   const sourced: Array<DocumentDecoder.Sourced> = []
-  for (const { origin, dialect, sizeLimit, serversAt } of candidates) {
-    // One file can hold servers of two ranks.
-    const known = read.get(origin.source)
-    const document = known ?? (yield* Effect.result(DocumentReader.read(origin.source, { sizeLimit })))
-    read.set(origin.source, document)
+  for (const { origin, dialect, serversAt } of candidates) {
+    const document = read.get(origin.source) ?? Result.succeed(Option.none())
     if (Result.isFailure(document)) {
       documents.set(origin.source, { origin, found: true })
       failed.set(origin.source, { origin, reason: document.failure.reason })
@@ -114,6 +114,25 @@ const discoverConfig = Effect.fn("ConfigLayer.discover")(function* (
     failed: [...failed.values()],
     approved: options.approved ?? (() => Effect.succeed(false))
   })
+})
+
+/** What lies at each place, by path: one file can hold servers of two ranks. */
+const readAll = Effect.fnUntraced(function* (
+  candidates: ReadonlyArray<Discovery.Candidate>
+): Effect.fn.Return<
+  ReadonlyMap<string, Result.Result<Option.Option<Document>, ConfigError>>,
+  never,
+  FileSystem.FileSystem | Path.Path
+> {
+  const limits = new Map(candidates.map(({ origin, sizeLimit }) => [origin.source, sizeLimit]))
+  // Most of them are not there: a person waits for the slowest look, not for all of them in turn.
+  const documents = yield* Effect.forEach(
+    limits,
+    ([source, sizeLimit]) =>
+      Effect.map(Effect.result(DocumentReader.read(source, { sizeLimit })), (document) => [source, document] as const),
+    { concurrency: READ_CONCURRENCY }
+  )
+  return new Map(documents)
 })
 
 const fileConfig = Effect.fn("ConfigLayer.file")(function* (
