@@ -5,10 +5,10 @@
  * through; and a credential that is let through keeps OAuth from ever being used. Either is a mistake, found at load,
  * unless the passthrough header says `override: true`.
  */
+import { foldIncoming } from "@letterhead/core/call/IncomingHeaders"
 import { foldName } from "@letterhead/core/headers/HeaderField"
 import { HeaderConflict } from "@letterhead/core/server/ConfigError"
 import type { Place, ServerEntry } from "@letterhead/core/server/ServerEntry"
-import { foldIncoming } from "./PassthroughDecoder.ts"
 
 /** The first conflict of an entry; `authPlace` is where its `auth` was written. */
 export const find = (entry: ServerEntry, authPlace: Place): HeaderConflict | undefined => {

@@ -5,9 +5,11 @@
  * Authorization, Cookie and Proxy-Authorization only where the entry says `credential: true`. Names compare without
  * regard to case and to `_` against `-`, which many programs take for the same; a name that is listed twice is refused.
  */
-import { FIELD_COUNT_LIMIT, foldName, isProtocolOwned, nameDefect } from "@letterhead/core/headers/HeaderField"
+import { foldIncoming } from "@letterhead/core/call/IncomingHeaders"
+import { FIELD_COUNT_LIMIT, isProtocolOwned, nameDefect } from "@letterhead/core/headers/HeaderField"
 import { ValueInvalid } from "@letterhead/core/server/ConfigError"
 import { formatPlace, type PassthroughHeader } from "@letterhead/core/server/ServerEntry"
+import { CREDENTIAL_NAMES } from "@letterhead/core/sources/PassthroughRules"
 import * as Result from "effect/Result"
 import { type DocumentPath, showKey } from "./Document.ts"
 import type { EntryContext } from "./EntryContext.ts"
@@ -45,12 +47,6 @@ export const decode = (
     }
     return headers
   })
-
-/** How names of incoming headers compare. */
-export const foldIncoming = (name: string): string => foldName(name).replaceAll("_", "-")
-
-/** Names that carry a credential, and are let through only where the entry says so (design rule 2). */
-export const CREDENTIAL_NAMES: ReadonlySet<string> = new Set(["authorization", "cookie", "proxy-authorization"])
 
 const checkName = (
   name: string,

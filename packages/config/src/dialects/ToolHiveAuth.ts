@@ -2,13 +2,13 @@
  * How a vMCP file says that a backend is authenticated: a strategy of its own under `outgoingAuth.backends`, else the
  * `default`, else what `outgoingAuth` itself says with a bare `type`; and `passthroughHeaders` beside it.
  */
+import { foldIncoming } from "@letterhead/core/call/IncomingHeaders"
 import { type ConfigErrorReason, ValueInvalid } from "@letterhead/core/server/ConfigError"
 import type { ConfigWarning } from "@letterhead/core/server/McpConfig"
 import * as Template from "@letterhead/core/server/Template"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { type Document, type DocumentPath, showKey } from "../Document.ts"
-import { foldIncoming } from "../PassthroughDecoder.ts"
 import * as SchemaDecoder from "../SchemaDecoder.ts"
 import * as ServerForm from "../ServerForm.ts"
 
