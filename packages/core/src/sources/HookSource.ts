@@ -61,8 +61,8 @@ export const make: Effect.Effect<HeaderSource, never, TrustGate | Path.Path> = E
   const path = yield* Path.Path
   const own = yield* CallHooks.CallHooks
   const loaded = new WeakMap<ServerEntry, ReadonlyArray<Hook>>()
-  // A retry or resume of a call comes with the same context object.
-  const applied = new WeakMap<CallContext, HeaderPatch.HeaderPatch>()
+  // A retry or resume of a call comes with the same context object; one that a caller made may serve several entries.
+  const applied = new WeakMap<CallContext, WeakMap<ServerEntry, HeaderPatch.HeaderPatch>>()
 
   const load = Effect.fnUntraced(function* (entry: ServerEntry): Effect.fn.Return<ReadonlyArray<Hook>, HeaderError> {
     const earlier = loaded.get(entry)
@@ -91,7 +91,7 @@ export const make: Effect.Effect<HeaderSource, never, TrustGate | Path.Path> = E
     if (entry.hooks.length + native.length === 0 || call.method === undefined || !HOOKED_METHODS.has(call.method)) {
       return HeaderPatch.empty(ID, Rank.hook)
     }
-    const before = applied.get(call)
+    const before = applied.get(call)?.get(entry)
     if (before !== undefined) return before
     const hooks = [...(yield* load(entry)), ...native.map(ofRuntime)]
     if (hooks.length === 0) return HeaderPatch.empty(ID, Rank.hook)
@@ -119,7 +119,8 @@ export const make: Effect.Effect<HeaderSource, never, TrustGate | Path.Path> = E
       headers.take(left, hook.declared)
     }
     const patch = yield* toPatch(entry, headers.changes())
-    applied.set(call, patch)
+    const patches = applied.get(call) ?? new WeakMap<ServerEntry, HeaderPatch.HeaderPatch>()
+    applied.set(call, patches.set(entry, patch))
     return patch
   })
 

@@ -316,3 +316,14 @@ it.effect("F31: a module that is not trusted is not loaded", () =>
     )
   )
 )
+
+it.effect("what a hook did for one server is not applied to another that is asked in the same context", () =>
+  Effect.gen(function* () {
+    const first = yield* hooked(before(`output.headers["X-For"] = input.server`))
+    const source = yield* HookSource.make
+    for (const name of ["first", "second", "first"]) {
+      const resolved = yield* apply(source, name === "first" ? first : { ...first, name })
+      assert.deepStrictEqual(resolved.reveal(), [["X-For", name === "first" ? first.name : name]])
+    }
+  }).pipe(Effect.provide(services))
+)
