@@ -18,6 +18,7 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
+import * as MutableHashMap from "effect/MutableHashMap"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
 import { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
@@ -83,15 +84,15 @@ export const make: Effect.Effect<HelperRunner["Service"], never, HelperRun.Servi
     const built = yield* Effect.context<HelperRun.Services>()
     const own = Context.pick(ChildProcessSpawner, FileSystem.FileSystem, Path.Path, TrustGate)(built)
     const slots = yield* Semaphore.make(CONCURRENCY)
-    const servers = new Map<string, Server>()
+    // By all that an entry says: one that differs in anything may be told something else, and may not be approved.
+    const servers = MutableHashMap.empty<readonly [Helper, ServerEntry], Server>()
 
     const serverOf = (helper: Helper, entry: ServerEntry): Server => {
-      // The command is part of it, so that a corrected entry does not wait for the failures of the broken one.
-      const key = JSON.stringify([entry.origin.source, entry.name, helper.command])
-      const known = servers.get(key)
+      const key = [helper, entry] as const
+      const known = Option.getOrUndefined(MutableHashMap.get(servers, key))
       if (known !== undefined) return known
       const server: Server = { flight: undefined, failures: 0, error: undefined, notBefore: 0n }
-      servers.set(key, server)
+      MutableHashMap.set(servers, key, server)
       return server
     }
 

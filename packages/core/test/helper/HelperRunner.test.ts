@@ -8,6 +8,8 @@ import * as FileSystem from "effect/FileSystem"
 import * as TestClock from "effect/testing/TestClock"
 import { FileChanged, HeaderError } from "@letterhead/core/headers/HeaderError"
 import { CONCURRENCY } from "@letterhead/core/helper/HelperRunner"
+import type { ServerEntry } from "@letterhead/core/server/ServerEntry"
+import { TrustGate } from "@letterhead/core/trust/TrustGate"
 import { entry } from "@letterhead/testing/EntryFixture"
 import * as HelperFixture from "@letterhead/testing/HelperFixture"
 import { denying, errorOf, eventually, failure, gate, headers, logged, permit, run, runner } from "./runnerFixture.ts"
@@ -17,6 +19,14 @@ const PARSED = { Authorization: "Bearer t" }
 
 const of = (fixture: HelperFixture.HelperFixture, options: Partial<Parameters<typeof entry>[0]> = {}) =>
   entry({ directory: fixture.directory, helper: { command: fixture.command }, ...options })
+
+const ELSEWHERE = "https://elsewhere.example.com/mcp"
+
+/** Approves every entry but one that sends to another place. */
+const unlessElsewhere = (server: ServerEntry) =>
+  server.endpoint.type === "http" && server.endpoint.url.source === ELSEWHERE
+    ? Effect.flatMap(TrustGate, ({ require }) => require(server)).pipe(Effect.provide(denying))
+    : Effect.succeed(permit)
 
 const started = (fixture: HelperFixture.HelperFixture, runs = 1) =>
   eventually(Effect.map(fixture.runs, (count) => count >= runs))
@@ -57,6 +67,30 @@ describe("HelperRunner: sharing", () => {
       expect(yield* headers(of(fixture))).toEqual({ Authorization: "Bearer token-1" })
       expect(yield* headers(of(fixture))).toEqual({ Authorization: "Bearer token-2" })
     }).pipe(Effect.provide(runner()))
+  )
+
+  it.live("entries that tell the helper something else do not share a run", () =>
+    Effect.gen(function* () {
+      const fixture = yield* HelperFixture.make({ delay: 100, reports: true })
+      const tenants = ["a", "b"]
+      const all = yield* Effect.forEach(
+        tenants,
+        (tenant) => headers(of(fixture, { helper: { command: fixture.command, environment: { TENANT: tenant } } })),
+        { concurrency: "unbounded" }
+      )
+      const told = all.map((one): unknown => JSON.parse(Buffer.from(one["X-Env"] ?? "", "base64").toString()))
+      expect(told).toMatchObject(tenants.map((tenant) => ({ TENANT: tenant })))
+    }).pipe(Effect.provide(runner()))
+  )
+
+  it.live("F33: an entry that differs from an approved one in its URL alone does not get the answer of its run", () =>
+    Effect.gen(function* () {
+      const fixture = yield* HelperFixture.make({ delay: 200, stdout: JSON_OUTPUT })
+      const approved = yield* Effect.forkChild(headers(of(fixture)))
+      expect(yield* started(fixture)).toBe(true)
+      expect((yield* failure(of(fixture, { url: ELSEWHERE })))._tag).toBe("NotTrusted")
+      expect(yield* Fiber.join(approved)).toEqual(PARSED)
+    }).pipe(Effect.provide(runner({ gate: gate(unlessElsewhere) })))
   )
 
   it.live("F26: interrupting the first caller does not stop the run for the others", () =>
