@@ -1,0 +1,118 @@
+/**
+ * A Secret Service of its own for a test: a session bus and an unlocked gnome-keyring in an empty home.
+ *
+ * Needs dbus-run-session, gnome-keyring-daemon, secret-tool and dbus-send, as Debian packs them in dbus, dbus-bin,
+ * gnome-keyring and libsecret-tools.
+ */
+import { execFile, spawn, spawnSync } from "node:child_process"
+import { mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+
+const PROGRAMS = ["dbus-run-session", "gnome-keyring-daemon", "secret-tool", "dbus-send"]
+const missing = PROGRAMS.filter((program) => spawnSync("sh", ["-c", `command -v ${program}`]).status !== 0)
+
+/** Why there is none here, or `undefined`. */
+export const unavailable: string | undefined =
+  process.platform !== "linux"
+    ? "this is not Linux"
+    : missing.length > 0
+      ? `there is no ${missing.join(", ")} on this machine`
+      : undefined
+
+export interface SecretService {
+  /** What leads a program to it. */
+  readonly environment: Readonly<Record<string, string>>
+  /** Runs one of the platform's own tools; its standard output and error. */
+  readonly tool: (command: string, args: ReadonlyArray<string>, input?: string) => Effect.Effect<string>
+  readonly lock: Effect.Effect<void>
+  /** Ends it at once; also done when the scope closes. */
+  readonly kill: Effect.Effect<void>
+}
+
+/** Milliseconds for the service to come up. */
+const START_LIMIT = 20_000
+
+/** A folder that is gone when the test is. */
+export const temporaryDirectory: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
+  Effect.sync(() => realpathSync(mkdtempSync(join(tmpdir(), "letterhead-keychain-")))),
+  (directory) => Effect.sync(() => rmSync(directory, { recursive: true, force: true }))
+)
+
+/** An environment in which nothing leads to a keychain. */
+export const bareEnvironment = (home: string): Readonly<Record<string, string>> => ({
+  PATH: process.env["PATH"] ?? "",
+  HOME: home
+})
+
+export const start: Effect.Effect<SecretService, never, Scope.Scope> = Effect.gen(function* () {
+  const home = yield* temporaryDirectory
+  const runtime = join(home, "runtime")
+  mkdirSync(runtime, { mode: 0o700 })
+  const base = { ...bareEnvironment(home), XDG_RUNTIME_DIR: runtime }
+  // The bus is told nothing of a display: a keyring that wants to ask somebody finds nobody.
+  const script =
+    'echo "$DBUS_SESSION_BUS_ADDRESS"; exec gnome-keyring-daemon --foreground --unlock --components=secrets'
+  const { address, kill } = yield* Effect.acquireRelease(
+    Effect.callback<{ readonly address: string; readonly kill: Effect.Effect<void> }>((resume) => {
+      const child = spawn("dbus-run-session", ["--", "sh", "-c", script], {
+        env: base,
+        stdio: ["pipe", "pipe", "ignore"],
+        detached: true
+      })
+      const { pid } = child
+      let closed = false
+      const closing = new Promise<void>((resolve) => {
+        child.once("close", () => {
+          closed = true
+          resolve()
+        })
+      })
+      const kill = Effect.promise(async () => {
+        if (closed || pid === undefined) return
+        process.kill(-pid, "SIGKILL")
+        await closing
+      })
+      let said = ""
+      child.stdout.on("data", (chunk: Buffer) => {
+        said += chunk.toString()
+        const line = /^(unix:\S+)\n/.exec(said)?.[1]
+        if (line !== undefined) resume(Effect.succeed({ address: line, kill }))
+      })
+      child.stdin.on("error", () => undefined)
+      child.stdin.end("the password of the keyring")
+    }),
+    ({ kill }) => kill
+  )
+  const environment = { ...base, DBUS_SESSION_BUS_ADDRESS: address }
+  const tool: SecretService["tool"] = (command, args, input = "") =>
+    Effect.callback((resume) => {
+      const child = execFile(command, args, { env: environment }, (_, stdout, stderr) =>
+        resume(Effect.succeed(stdout + stderr))
+      )
+      // One that reads no input may be gone before it is written.
+      child.stdin?.on("error", () => undefined)
+      child.stdin?.end(input)
+    })
+  const send = (method: string, args: ReadonlyArray<string>) =>
+    tool("dbus-send", ["--session", "--print-reply", "--dest=org.freedesktop.secrets", PATH, method, ...args])
+
+  const isUp = Effect.map(send("org.freedesktop.Secret.Service.ReadAlias", ["string:default"]), (said) =>
+    said.includes(COLLECTION)
+  )
+  yield* Effect.suspend(() => Effect.repeat(Effect.delay(isUp, 50), { until: (up) => up })).pipe(
+    Effect.timeout(START_LIMIT),
+    Effect.orDie
+  )
+  return {
+    environment,
+    tool,
+    kill,
+    lock: Effect.asVoid(send("org.freedesktop.Secret.Service.Lock", [`array:objpath:${COLLECTION}`]))
+  }
+})
+
+const PATH = "/org/freedesktop/secrets"
+const COLLECTION = "/org/freedesktop/secrets/collection/login"
