@@ -13,6 +13,8 @@ import * as Template from "./Template.ts"
 
 /** The rule that a URL breaks, or `undefined`. */
 export const urlDefect = (url: string): string | undefined => {
+  // The parser of URLs takes line breaks and outer blanks out without a word.
+  if (UNSEEN.test(url)) return "must not contain a blank, a line break or another control character"
   if (!URL.canParse(url)) return "is not an absolute URL, such as https://mcp.example.com/mcp"
   const parsed = new URL(url)
   if (parsed.protocol !== "https:" && parsed.protocol !== "http:") return "must start with https:// or http://"
@@ -21,6 +23,8 @@ export const urlDefect = (url: string): string | undefined => {
   }
   return undefined
 }
+
+const UNSEEN = /[^\x21-\u{10ffff}]|\x7f/u
 
 /** The URL of an entry now; reads variables and files only where the trust gate lets it. */
 export const evaluate = Effect.fnUntraced(function* (

@@ -4,6 +4,7 @@ import type { CallContext } from "@letterhead/core/call/CallContext"
 import * as HeaderPatch from "@letterhead/core/headers/HeaderPatch"
 import { merge } from "@letterhead/core/headers/ResolvedHeaders"
 import { type HeaderSource, Rank } from "@letterhead/core/sources/HeaderSource"
+import type { HookPlugin } from "@letterhead/core/sources/HookModule"
 import * as HookSource from "@letterhead/core/sources/HookSource"
 import { TrustGate } from "@letterhead/core/trust/TrustGate"
 import { HeaderError, NotTrusted } from "@letterhead/core/headers/HeaderError"
@@ -252,6 +253,41 @@ it.effect(
         assert.notInclude(error.message, "canary")
       }
     }).pipe(Effect.provide(services))
+)
+
+it.effect("a hook in TypeScript, typed as the request types it or by the exported types, runs as it is", () =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    const path = yield* Path.Path
+    const directory = yield* fs.makeTempDirectoryScoped()
+    const file = path.join(directory, "hook.ts")
+    yield* fs.writeFileString(
+      file,
+      `import type { HookPlugin } from "letterhead/hook"
+      type Input = { server: string; tool: string; sessionID: string; callID: string }
+      export default {
+        "mcp.call.before": async (input: Input, output: { headers: Record<string, string> }): Promise<void> => {
+          output.headers["X-Session-Id"] = input.sessionID
+          output.headers["X-Call-Id"] = input.callID as string
+        }
+      } satisfies HookPlugin`
+    )
+    const resolved = yield* apply(yield* HookSource.make, entry({ hooks: [file], directory }))
+    assert.deepStrictEqual(resolved.reveal(), [
+      ["X-Session-Id", "session-1"],
+      ["X-Call-Id", "call-1"]
+    ])
+    // The same for the compiler: what the request writes is a hook.
+    const requested = {
+      "mcp.call.before": async (
+        _input: { server: string; tool: string; sessionID: string; callID: string },
+        output: { headers: Record<string, string> }
+      ): Promise<void> => {
+        delete output.headers["X-Gone"]
+      }
+    } satisfies HookPlugin
+    assert.isFunction(requested["mcp.call.before"])
+  }).pipe(Effect.provide(services))
 )
 
 it.effect("a module without the hook, and one that does not exist, are errors that name it", () =>
