@@ -32,6 +32,8 @@ const scene = Effect.fnUntraced(function* (plugins: Readonly<Record<string, stri
   return { server, project }
 })
 
+const hook = (body: string) => `export default { "mcp.call.before": async (input, output) => { ${body} } }`
+
 describe("OpenCode 28225: mcp.call.before", () => {
   it.live("sessions that share a connection send their own session and call ids; static headers go on unchanged", () =>
     Effect.gen(function* () {
@@ -95,7 +97,6 @@ describe("OpenCode 28225: mcp.call.before", () => {
 
   it.live("hooks run in order, each sees the changes of the one before, and may add, override and remove", () =>
     Effect.gen(function* () {
-      const hook = (body: string) => `export default { "mcp.call.before": async (input, output) => { ${body} } }`
       const { server, project } = yield* scene({
         "first.mjs": hook(`output.headers["X-Order"] = "first"; output.headers["X-Static"] = "overridden"`),
         "second.mjs": hook(`output.headers["x-order"] += " second"; delete output.headers["x-other"]`)
