@@ -60,8 +60,7 @@ const inStore = Effect.fnUntraced(function* <A, E>(
   const lines: Array<string> = []
   const logger = Logger.make<unknown, void>(({ message }) => void lines.push(String(message)))
   const answer = yield* Effect.flatMap(SecretStore, use).pipe(
-    Effect.provide(storeIn(directory, environment)),
-    Effect.provide(Logger.layer([logger]))
+    Effect.provide(Layer.merge(storeIn(directory, environment), Logger.layer([logger])))
   )
   assert.notInclude(lines.join("\n"), CANARY)
   return { answer, lines }
@@ -205,7 +204,7 @@ describe.skipIf(unavailable !== undefined)("with a Secret Service", () => {
   it.live("every law of a secret store holds", () =>
     withService(({ environment }, directory) =>
       Effect.forEach(laws, ({ check, name }) =>
-        Effect.mapError(Effect.provide(check, storeIn(directory, environment)), (cause) => new Error(name, { cause }))
+        Effect.mapError(Effect.provide(check, storeIn(directory, environment)), (cause) => ({ law: name, cause }))
       )
     )
   )
