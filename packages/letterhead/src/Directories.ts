@@ -28,6 +28,8 @@ export interface Directories {
   readonly state: string
   /** Holds the secrets that no keychain keeps. */
   readonly credentials: string
+  /** Holds what an administrator wrote for everybody on this machine. */
+  readonly managed: string
 }
 
 export const resolve = Effect.fnUntraced(function* (
@@ -35,18 +37,20 @@ export const resolve = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Directories, ConfigError> {
   const home = environment["HOME"] || environment["USERPROFILE"] || homedir()
   const own = environment["LETTERHEAD_HOME"]
+  const managed = managedDirectory(environment)
   if (own) {
     if (!isAbsolute(own)) {
       return yield* unreadable(own, "LETTERHEAD_HOME is a relative path; name the folder absolutely")
     }
-    return { home, config: own, state: join(own, STATE), credentials: join(own, CREDENTIALS) }
+    return { home, config: own, state: join(own, STATE), credentials: join(own, CREDENTIALS), managed }
   }
   const directories = UserDirectories.make()
   return yield* Effect.all({
     home: Effect.succeed(home),
     config: directories.config(NAME),
     state: directories.state(NAME),
-    credentials: Effect.map(directories.data(NAME), (data) => join(data, CREDENTIALS))
+    credentials: Effect.map(directories.data(NAME), (data) => join(data, CREDENTIALS)),
+    managed: Effect.succeed(managed)
   }).pipe(
     Effect.provideService(
       ConfigProvider.ConfigProvider,
@@ -57,6 +61,18 @@ export const resolve = Effect.fnUntraced(function* (
     )
   )
 })
+
+/** The system's folder for configuration. Not the person's own to choose: it is trusted, and it wins. */
+const managedDirectory = (environment: Environment): string => {
+  switch (process.platform) {
+    case "darwin":
+      return `/Library/Application Support/${NAME}`
+    case "win32":
+      return join(environment["ProgramData"] || "C:\\ProgramData", NAME)
+    default:
+      return `/etc/${NAME}`
+  }
+}
 
 const unreadable = (path: string, description: string) =>
   new ConfigError({ reason: new DocumentUnreadable({ path, description }) })

@@ -38,6 +38,8 @@ export interface Options {
   readonly servers?: ReadonlyArray<ServerEntry>
   /** Absolute folder of the person's own configuration. Default: see `Directories`. */
   readonly configDirectory?: string
+  /** Absolute folder of what an administrator wrote for everybody. Default: see `Directories`. */
+  readonly managedDirectory?: string
   /** Absolute folder of the trust store. Default: see `Directories`. */
   readonly stateDirectory?: string
   /** Absolute folder of the secrets that no keychain keeps. Default: see `Directories`. */
@@ -101,7 +103,14 @@ const configuration = (options: Options, directories: Directories.Directories, e
   }
   return options.configFile === undefined
     ? Layer.unwrap(
-        Effect.map(mayReplace, (approved) => ConfigLayer.discover({ ...place, ...programs(environment), approved }))
+        Effect.map(mayReplace, (approved) =>
+          ConfigLayer.discover({
+            ...place,
+            ...programs(environment),
+            managedDirectory: options.managedDirectory ?? directories.managed,
+            approved
+          })
+        )
       )
     : isUrl(options.configFile)
       ? ConfigLayer.remote(options.configFile).pipe(Layer.provide(httpClient))
