@@ -5,11 +5,14 @@ import * as McpConfig from "@letterhead/core/server/McpConfig"
 import { formatPlace } from "@letterhead/core/server/ServerEntry"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
-import type * as Layer from "effect/Layer"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as Layer from "effect/Layer"
 import * as Path from "effect/Path"
 import * as ConfigLayer from "../src/ConfigLayer.ts"
 
 type Needs = FileSystem.FileSystem | Path.Path
+
+const httpClient = FetchHttpClient.layer
 
 export interface ConfigFolder {
   /** Absolute, without symbolic links. */
@@ -25,6 +28,10 @@ export interface ConfigFolder {
     environment?: Environment
   ) => Effect.Effect<McpConfig.McpConfig["Service"]>
   readonly file: (name: string, environment?: Environment) => Effect.Effect<McpConfig.McpConfig["Service"], ConfigError>
+  readonly remote: (
+    url: string,
+    environment?: Environment
+  ) => Effect.Effect<McpConfig.McpConfig["Service"], ConfigError>
 }
 
 export const make = Effect.gen(function* () {
@@ -58,9 +65,13 @@ export const make = Effect.gen(function* () {
     ...folders,
     write,
     discover: (options = {}, environment = {}) =>
-      load(ConfigLayer.discover({ cwd: folders.repository, ...folders, ...options }), environment),
+      load(ConfigLayer.discover({ cwd: folders.repository, ...folders, httpClient, ...options }), environment),
     file: (name, environment = {}) =>
-      load(ConfigLayer.file(name, { cwd: folders.repository, configDirectory: folders.configDirectory }), environment)
+      load(
+        ConfigLayer.file(name, { cwd: folders.repository, configDirectory: folders.configDirectory, httpClient }),
+        environment
+      ),
+    remote: (url, environment = {}) => load(ConfigLayer.remote(url).pipe(Layer.provide(httpClient)), environment)
   }
   return config
 })

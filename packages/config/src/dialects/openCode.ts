@@ -20,7 +20,7 @@ import * as ServersReader from "../ServersReader.ts"
 import * as TemplateSyntax from "../TemplateSyntax.ts"
 import * as UnknownKeys from "../UnknownKeys.ts"
 import * as OpenCodePlugins from "./OpenCodePlugins.ts"
-import { ignoredOAuth, refuseUnsupported } from "./unsupported.ts"
+import { ignoredOAuth, REFUSED_KEYS, refuseUnsupported } from "./unsupported.ts"
 
 export const openCode: Dialect = {
   id: "opencode",
@@ -142,7 +142,8 @@ const ENTRY_KEYS: UnknownKeys.KnownKeys = {
   environment: true,
   enabled: true,
   disabled: true,
-  timeout: true
+  timeout: true,
+  ...REFUSED_KEYS
 }
 
 const decodeRemote = SchemaDecoder.make(Remote)
@@ -154,7 +155,7 @@ const decodeEntry: ServersReader.EntryDialect["form"] = (document, { path }) =>
       if (document.value([...path, key]) !== off) continue
       return yield* Result.fail(new ServerDisabled({ place: document.place([...path, key], "key") }))
     }
-    const unsupported = refuseUnsupported(document, path, ["passthroughHeaders", "userConfig"])
+    const unsupported = refuseUnsupported(document, path, Object.keys(REFUSED_KEYS))
     if (unsupported !== undefined) return yield* unsupported
     switch (document.value([...path, "type"])) {
       case "remote": {

@@ -16,7 +16,7 @@ import * as ServersReader from "../ServersReader.ts"
 import * as StorageDecoder from "../StorageDecoder.ts"
 import * as TemplateSyntax from "../TemplateSyntax.ts"
 import type * as UnknownKeys from "../UnknownKeys.ts"
-import { refuseUnsupported } from "./unsupported.ts"
+import { REFUSED_KEYS, refuseUnsupported } from "./unsupported.ts"
 
 export const openHarness: Dialect = {
   id: "openharness",
@@ -60,11 +60,11 @@ const ENTRY_KEYS: UnknownKeys.KnownKeys = {
   name: true,
   auth: true,
   timeout: true,
-  riskLevel: true
+  riskLevel: true,
+  ...REFUSED_KEYS
 }
 
 const decodeEntry: ServersReader.EntryDialect["form"] = (document, { path }) =>
-  Result.map(
-    refuseUnsupported(document, path, ["passthroughHeaders", "userConfig"]) ?? decodeForm(document, path),
-    (form) => ({ form })
-  )
+  Result.map(refuseUnsupported(document, path, Object.keys(REFUSED_KEYS)) ?? decodeForm(document, path), (form) => ({
+    form
+  }))

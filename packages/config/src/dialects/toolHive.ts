@@ -61,7 +61,8 @@ const decode = (document: Document, context: DecodeContext): Result.Result<Readi
       ...reading,
       warnings: [
         ...(missing ? [{ place: document.place([]), message: `names no servers; list them under "backends"` }] : []),
-        ...reading.warnings
+        // What every backend shares is said once.
+        ...new Map(reading.warnings.map((warning) => [JSON.stringify(warning), warning])).values()
       ]
     }
   })

@@ -12,7 +12,7 @@ export const refuseUnsupported = (
 ): Result.Result<never, ValueInvalid> | undefined => {
   const key = document.keys(path).find((candidate) => keys.includes(candidate))
   if (key === undefined) return undefined
-  const own = ONLY_NATIVE.has(key)
+  const own = Object.hasOwn(REFUSED_KEYS, key)
   return Result.fail(
     new ValueInvalid({
       place: document.place([...path, key], "key"),
@@ -38,4 +38,4 @@ export const ignoredOAuth = (document: Document, path: DocumentPath, key = "oaut
     : []
 
 /** Keys that Letterhead's own form has, and others lack. */
-const ONLY_NATIVE: ReadonlySet<string> = new Set(["passthroughHeaders", "userConfig"])
+export const REFUSED_KEYS = { passthroughHeaders: true, userConfig: true } as const

@@ -1,11 +1,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { expect, it as pure, layer } from "@effect/vitest"
+import { expect, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as Result from "effect/Result"
 import * as ConfigFolder from "../ConfigFolder.ts"
-import { shell as parseTemplate } from "../../src/TemplateSyntax.ts"
-
-const parts = (source: string) => Result.map(parseTemplate(source), (template) => template.parts)
 
 layer(NodeServices.layer)("claudeCode", (it) => {
   it.effect("a .mcp.json as people have it becomes the same entry as the native form", () =>
@@ -81,19 +77,4 @@ layer(NodeServices.layer)("claudeCode", (it) => {
       })
     })
   )
-})
-
-pure("variables are ${VAR} and ${VAR:-default}, and everything else is text", () => {
-  expect(parts("a${B}c${D:-e:-f}")).toEqual(
-    Result.succeed([
-      { _tag: "Text", text: "a" },
-      { _tag: "Variable", name: "B" },
-      { _tag: "Text", text: "c" },
-      { _tag: "Variable", name: "D", fallback: "e:-f" }
-    ])
-  )
-  for (const text of ["$$", "$VAR", "{env:A}", "{file:a}", "${A", "a}b"]) {
-    expect(parts(text)).toEqual(Result.succeed([{ _tag: "Text", text }]))
-  }
-  for (const text of ["${}", "${a-b}", "${A:-${B}}"]) expect(Result.isFailure(parts(text))).toBe(true)
 })
