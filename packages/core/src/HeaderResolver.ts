@@ -113,9 +113,12 @@ export const make = Effect.gen(function* () {
       Cache.get(answers.renewals, `${source.id}#${answers.latest.get(source.id)?.generation ?? 0}`)
 
     const held = new Map<string, HeaderPatch>()
+    // Answers that had expired when they came: each is good for one request, or the server would never be asked.
+    const unused = new WeakSet<HeaderPatch>()
     let merged: ResolvedHeaders | undefined
     const hold = (source: HeaderSource, patch: HeaderPatch) => {
       held.set(source.id, patch)
+      if (isSpent(patch, clock)) unused.add(patch)
       merged = undefined
     }
     const perCall = sources.some((source) => source.lifetime === "call")
@@ -136,7 +139,11 @@ export const make = Effect.gen(function* () {
     const resolve = Effect.fnUntraced(function* (call: CallContext): Effect.fn.Return<ResolvedHeaders, HeaderError> {
       for (const source of connectionSources) {
         const patch = held.get(source.id)
-        if (patch === undefined || isSpent(patch, clock)) yield* succeed(source, patch?.generation ?? 0)
+        if (patch === undefined || (isSpent(patch, clock) && !unused.has(patch))) {
+          yield* succeed(source, patch?.generation ?? 0)
+        }
+        const current = held.get(source.id)
+        if (current !== undefined) unused.delete(current)
       }
       if (!perCall && merged !== undefined) return merged
       const patches: Array<HeaderPatch> = []

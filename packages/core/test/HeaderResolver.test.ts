@@ -398,3 +398,20 @@ it.effect("a URL with a password in it is refused without being shown", () =>
     assert.notInclude(error.message, "canary-secret")
   }).pipe(Effect.provide(withSources()))
 )
+
+it.effect(
+  "F23: an answer that had expired when the connection opened is used for one request, and for no other",
+  () => {
+    const credential = rotating({ lifetime: -1 })
+    return Effect.gen(function* () {
+      const connection = yield* open()
+      assert.strictEqual(authorization(yield* connection.resolve(local)), "Bearer 1")
+      assert.strictEqual(credential.runs(), 1)
+      assert.strictEqual(authorization(yield* connection.resolve(local)), "Bearer 2")
+      const refused = yield* connection.resolve(local)
+      assert.strictEqual(authorization(refused), "Bearer 3")
+      assert.strictEqual(yield* connection.challenge(local, refused, UNAUTHORIZED), "retry")
+      assert.strictEqual(authorization(yield* connection.resolve(local)), "Bearer 4")
+    }).pipe(Effect.provide(withSources(credential.source)), Effect.scoped)
+  }
+)
