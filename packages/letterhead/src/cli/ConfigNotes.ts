@@ -1,6 +1,6 @@
 /** What is wrong with a configuration and stops no other server: said once, briefly, beside the result. */
 import type { ConfigWarning, McpConfig, ShadowedServer, SkippedServer } from "@letterhead/core/server/McpConfig"
-import { formatPlace } from "@letterhead/core/server/ServerEntry"
+import { formatPlace, type Place } from "@letterhead/core/server/ServerEntry"
 import * as Effect from "effect/Effect"
 import { Output } from "./Output.ts"
 import { printable } from "./Printable.ts"
@@ -29,7 +29,8 @@ export const warnOf = Effect.fnUntraced(function* (config: McpConfig["Service"],
   const output = yield* Output
   // A broken document may be the one that names the server.
   for (const { reason } of config.failed) yield* output.warn(printable(reason.message))
-  const own = config.warnings.filter((warning) => isAbout(warning, server))
+  const place = config.servers.get(server)?.place
+  const own = config.warnings.filter((warning) => isAbout(warning, place))
   for (const { message, place } of own) yield* output.warn(printable(`${formatPlace(place)}: ${message}`))
   const skipped = config.skipped.filter(({ name }) => name !== server).map(({ name }) => name)
   const others = config.warnings.length - own.length
@@ -40,5 +41,8 @@ export const warnOf = Effect.fnUntraced(function* (config: McpConfig["Service"],
   if (parts.length > 0) yield* output.warn(printable(`${parts.join("; ")}; see letterhead config check`))
 })
 
-const isAbout = ({ place: { path } }: ConfigWarning, server: string): boolean =>
-  path !== undefined && (path === `mcpServers.${server}` || path.startsWith(`mcpServers.${server}.`))
+/** Whether a warning is about something within an entry; an entry is a key of an object, or an item of a list. */
+const isAbout = ({ place }: ConfigWarning, entry: Place | undefined): boolean =>
+  entry?.path !== undefined &&
+  place.file === entry.file &&
+  (place.path === entry.path || place.path?.startsWith(`${entry.path}.`) === true)
