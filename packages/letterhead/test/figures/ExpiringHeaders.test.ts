@@ -73,7 +73,7 @@ it.live(
           Effect.fnUntraced(function* (fiber) {
             const connection = connections[fiber % CONNECTIONS]
             const sessionId = `session-${fiber}`
-            if (connection === undefined) return assert.fail("no connection")
+            if (connection === undefined) throw new Error("no connection")
             for (let index = 0; index < RESOLVES_PER_FIBER; index++) {
               const resolved = yield* connection.resolve({ principal: "local", sessionId })
               const sent = new Map(resolved.reveal())
