@@ -144,8 +144,9 @@ const fileConfig = Effect.fn("ConfigLayer.file")(function* (
     // Only the scheme is shown: a URL can hold a credential.
     return yield* RemoteUrl.unreadable(name.slice(0, name.indexOf("://") + 3), "is a URL, not a file; read it as one")
   }
-  const source = path.resolve(options.cwd, name)
-  const origin = yield* Discovery.originOfFile(source, path.resolve(options.configDirectory))
+  const named = path.resolve(options.cwd, name)
+  const origin = yield* Discovery.originOfFile(named, path.resolve(options.configDirectory))
+  const { source } = origin
   const document = yield* DocumentReader.read(source)
   if (Option.isNone(document)) {
     return yield* new ConfigError({

@@ -86,19 +86,25 @@ export const candidates = Effect.fnUntraced(function* (
   return [...managed, ...local, ...project.filter((candidate) => !own.has(candidate.origin.source)), ...user]
 })
 
-/** The origin of a file that the person names. */
+/**
+ * The origin of a file that the person names; its `source` is what is to be read.
+ *
+ * Where a link in somebody's project leads to the person's own file, that file counts, with the folder it lies in: what
+ * it names relatively is the person's too, and nobody can make the link lead elsewhere between this look and the reading.
+ */
 export const originOfFile = Effect.fnUntraced(function* (
   file: string,
   configDirectory: string
 ): Effect.fn.Return<Origin, never, FileSystem.FileSystem | Path.Path> {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
-  const directory = path.dirname(file)
   const real = (name: string) => fs.realPath(name).pipe(Effect.orElseSucceed(() => name))
-  const isOwn = isWithin(path, configDirectory, file) || isWithin(path, yield* real(configDirectory), yield* real(file))
-  return isOwn
-    ? { scope: "user", source: file, directory }
-    : { scope: "project", source: file, directory, workspace: (yield* repository(directory)).root }
+  const own = (source: string): Origin => ({ scope: "user", source, directory: path.dirname(source) })
+  if (isWithin(path, configDirectory, file)) return own(file)
+  const realFile = yield* real(file)
+  if (isWithin(path, yield* real(configDirectory), realFile)) return own(realFile)
+  const directory = path.dirname(file)
+  return { scope: "project", source: file, directory, workspace: (yield* repository(directory)).root }
 })
 
 /** The folders from `start` up to the repository root, nearest first; `start` alone where there is no repository. */

@@ -121,4 +121,21 @@ layer(NodeServices.layer)("Discovery", (it) => {
       expect(config.shadowed.map(({ place }) => place.file)).toEqual([`${folder.repository}/letterhead.json`])
     })
   )
+
+  it.effect("a link that is named and leads to the person's own file makes nothing beside the link the person's", () =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const folder = yield* ConfigFolder.make
+      const own = yield* folder.write("home/.config/letterhead/letterhead.json", {
+        mcpServers: { a: { url: "https://a", headersHelper: { command: ["./token.sh"] } } }
+      })
+      yield* fs.symlink(own, `${folder.repository}/letterhead.json`)
+      const config = yield* folder.file("letterhead.json")
+      expect((yield* config.get("a")).origin).toEqual({
+        scope: "user",
+        source: own,
+        directory: folder.configDirectory
+      })
+    })
+  )
 })
