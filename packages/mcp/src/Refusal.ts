@@ -173,6 +173,8 @@ const NETWORK_ERRORS: ReadonlyMap<string, string> = new Map([
   ["UND_ERR_CONNECT_TIMEOUT", "no connection in time"],
   ["EHOSTUNREACH", "no route to the host"],
   ["ENETUNREACH", "no route to the network"],
+  ["ERR_SSL_WRONG_VERSION_NUMBER", "it does not speak TLS on this port; is its URL http://?"],
+  ["ERR_SSL_PACKET_LENGTH_TOO_LONG", "it does not speak TLS on this port; is its URL http://?"],
   ["UND_ERR_HEADERS_OVERFLOW", "the headers of its answer are too large"],
   ["DEPTH_ZERO_SELF_SIGNED_CERT", "its certificate is self-signed"],
   ["SELF_SIGNED_CERT_IN_CHAIN", "its certificate is signed by an authority that is not known here"],

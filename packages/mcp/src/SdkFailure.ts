@@ -65,13 +65,19 @@ const ofSdk = (error: SdkError, describe: (text: string) => string): McpErrorRea
     case SdkErrorCode.NotConnected:
       return new ConnectionClosed({ description: "the connection was closed before the call was answered" })
     case SdkErrorCode.EraNegotiationFailed:
-      return error.cause instanceof SyntaxError
-        ? new ProtocolFailed({ code: undefined, description: NOT_JSON })
-        : new ProtocolFailed({ code: undefined, description: describe(error.message) })
+      if (error.cause instanceof SyntaxError) return new ProtocolFailed({ code: undefined, description: NOT_JSON })
+      // Often a page for people: the URL is that of a site, or of the documentation.
+      return new ProtocolFailed({
+        code: undefined,
+        description: isOfAnotherType(error.cause) ? NOT_MCP : describe(error.message)
+      })
     default:
       return new ProtocolFailed({ code: undefined, description: describe(error.message) })
   }
 }
+
+const isOfAnotherType = (cause: unknown): boolean =>
+  cause instanceof SdkError && cause.code === SdkErrorCode.ClientHttpUnexpectedContent
 
 const millisecondsOf = (data: unknown): number =>
   typeof data === "object" && data !== null && "timeout" in data && typeof data.timeout === "number" ? data.timeout : 0

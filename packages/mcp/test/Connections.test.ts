@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { HeaderError, UrlInvalid } from "@letterhead/core/headers/HeaderError"
 import { RequestObserver, type SentRequest } from "@letterhead/mcp/McpTransport"
 import * as EntryFixture from "@letterhead/testing/EntryFixture"
+import * as LoopbackListener from "@letterhead/testing/LoopbackListener"
 import type { RecordedRequest } from "@letterhead/testing/RecordedRequest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -226,6 +227,28 @@ describe("the beginning", () => {
       const reason = yield* Harness.reasonOf(harness.connect)
       assert.strictEqual(reason._tag, "Unreachable")
       assert.notInclude(reason.message, "canary")
+    })
+  )
+
+  it.live("a server that answers with a page for people may not be an MCP server, and the error asks", () =>
+    Effect.gen(function* () {
+      const origin = yield* LoopbackListener.listen((_request, response) => {
+        response.writeHead(200, { "content-type": "text/html" }).end("<html>hello</html>")
+      })
+      const harness = yield* Harness.make({ era: "modern", url: `${origin}/mcp` })
+      const reason = yield* Harness.reasonOf(harness.connect)
+      assert.strictEqual(reason._tag, "ProtocolFailed")
+      assert.include(reason.message, "is this the URL of an MCP server?")
+    })
+  )
+
+  it.live("an https:// URL of a server without TLS is unreachable, and the error says what it may be", () =>
+    Effect.gen(function* () {
+      const origin = yield* LoopbackListener.listen((_request, response) => void response.end())
+      const harness = yield* Harness.make({ era: "modern", url: `${origin.replace("http:", "https:")}/mcp` })
+      const reason = yield* Harness.reasonOf(harness.connect)
+      assert.strictEqual(reason._tag, "Unreachable")
+      assert.include(reason.message, "is its URL http://?")
     })
   )
 
