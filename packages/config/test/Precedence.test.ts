@@ -1,7 +1,16 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { expect, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { formatPlace } from "@letterhead/core/server/ServerEntry"
+import { DocumentUnreadable } from "@letterhead/core/server/ConfigError"
+import {
+  CONNECT_TIMEOUT_DEFAULT,
+  formatPlace,
+  type OriginScope,
+  type ServerEntry
+} from "@letterhead/core/server/ServerEntry"
+import * as Schema from "effect/Schema"
+import type { ServerReading } from "../src/Dialect.ts"
+import { decide } from "../src/Precedence.ts"
 import * as ConfigFolder from "./ConfigFolder.ts"
 
 const server = (url: string) => ({ mcpServers: { same: { url } } })
@@ -125,4 +134,60 @@ layer(NodeServices.layer)("Precedence", (it) => {
       expect((yield* Effect.flip(config.get("same"))).message).toContain("UNSET is not set")
     })
   )
+
+  it.effect.prop(
+    "for each name one entry counts: the first that is not a project's, unapproved and before one of the person's own",
+    {
+      written: Schema.Array(
+        Schema.Struct({
+          name: Schema.Literals(["a", "b", "__proto__"]),
+          scope: Schema.Literals(["managed", "user", "project", "remote"]),
+          skipped: Schema.Boolean,
+          approved: Schema.Boolean
+        })
+      )
+    },
+    ({ written }) =>
+      Effect.gen(function* () {
+        const readings = written.map(({ name, scope, skipped }, index): ServerReading => {
+          const read = entryIn(name, scope, `/${index}`)
+          return skipped
+            ? { _tag: "Skipped", name, place: read.place, origin: read.origin, reason: UNREADABLE }
+            : { _tag: "Read", name, place: read.place, entry: read }
+        })
+        const isApproved = (source: string) => written[Number(source.slice(1))]?.approved === true
+        const decided = yield* decide(readings, (candidate) => Effect.succeed(isApproved(candidate.origin.source)))
+
+        const names = [...new Set(written.map(({ name }) => name))]
+        expect(decided.winners.map(({ name }) => name)).toEqual(names)
+        for (const name of names) {
+          const same = written.flatMap((one, index) => (one.name === name ? [{ ...one, index }] : []))
+          const own = same.findIndex(({ scope }) => scope === "user" || scope === "managed")
+          const wins = same.find((one, place) => place >= own || (one.approved && !one.skipped))
+          expect(decided.winners.find((winner) => winner.name === name)).toBe(readings[wins?.index ?? -1])
+          // Nothing is lost: each of the others is said to be shadowed, by the one that counts.
+          const shadowed = decided.shadowed.filter((one) => one.name === name)
+          expect(shadowed.map(({ place }) => place.file)).toEqual(
+            same.filter((one) => one !== wins).map(({ index }) => `/${index}`)
+          )
+          for (const { by } of shadowed) expect(by.file).toBe(`/${wins?.index}`)
+        }
+      }),
+    { arbitrary: { runs: 2_000 } }
+  )
+})
+
+const UNREADABLE = new DocumentUnreadable({ path: "/", description: "is not read" })
+
+const entryIn = (name: string, scope: OriginScope, source: string): ServerEntry => ({
+  name,
+  origin: { scope, source },
+  place: { file: source },
+  endpoint: { type: "stdio", command: "program", args: [], env: new Map() },
+  headers: [],
+  passthrough: [],
+  credentials: [],
+  auth: "auto",
+  hooks: [],
+  connectTimeout: CONNECT_TIMEOUT_DEFAULT
 })

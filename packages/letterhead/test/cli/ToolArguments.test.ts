@@ -1,5 +1,6 @@
-import { describe, expect, it } from "@effect/vitest"
+import { assert, describe, expect, it } from "@effect/vitest"
 import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
 import { describeFields, fieldsOf, fromJson, fromWords, signature } from "../../src/cli/ToolArguments.ts"
 
 const schema = {
@@ -19,7 +20,42 @@ const schema = {
 const succeeds = (words: ReadonlyArray<string>) => Result.getOrThrow(fromWords(words, schema))
 const fails = (words: ReadonlyArray<string>) => Result.getOrThrow(Result.flip(fromWords(words, schema)))
 
+const Piece = Schema.Literals([
+  "title",
+  "count",
+  "any",
+  "=",
+  '"',
+  "{",
+  "}",
+  "1",
+  "true",
+  "null",
+  "__proto__",
+  " ",
+  "\\",
+  "é"
+])
+
 describe("ToolArguments", () => {
+  it.prop(
+    "makes of any words arguments or one sentence, and of any value what was written",
+    { words: Schema.Array(Schema.Array(Piece)), value: Schema.Array(Piece), json: Schema.Json },
+    ({ json, value, words }) => {
+      const result = fromWords(
+        words.map((pieces) => pieces.join("")),
+        schema
+      )
+      if (Result.isFailure(result)) assert.isNotEmpty(result.failure)
+      assert.isTrue(Result.isFailure(fromJson(words.map((pieces) => pieces.join("")).join(","), schema)))
+      assert.deepStrictEqual(succeeds([`title=${value.join("")}`]), { title: value.join("") })
+      // Numbers come back as JSON has them.
+      const text = JSON.stringify(json)
+      assert.deepStrictEqual(succeeds(["title=x", `any=${text}`]), { title: "x", any: JSON.parse(text) as unknown })
+    },
+    { arbitrary: { runs: 1_000 } }
+  )
+
   it("takes a value as text where the schema says string, whatever it looks like", () => {
     for (const value of ["1", "true", "null", "{}", "[1]", '"quoted"', "", "a=b", " blank "]) {
       expect(succeeds([`title=${value}`])).toEqual({ title: value })
