@@ -26,6 +26,22 @@ describe.concurrent("letterhead config", () => {
     })
   )
 
+  it.live("path does not call a document read that cannot be used", () =>
+    Effect.gen(function* () {
+      const { json, project, run, write } = yield* person
+      yield* write(".mcp.json", "{")
+      const ended = yield* run(["config", "path"])
+      expect(ended.stdout).toMatch(
+        new RegExp(`${project}/\\.mcp\\.json +project +cannot be used: letterhead config check`)
+      )
+      const { value } = yield* json(["config", "path"])
+      expect(value).toHaveProperty(
+        "documents",
+        expect.arrayContaining([{ source: `${project}/.mcp.json`, scope: "project", found: true, failed: true }])
+      )
+    })
+  )
+
   it.live("check ends well where every server can be used, warnings or not", () =>
     Effect.gen(function* () {
       const { json, run, write } = yield* person

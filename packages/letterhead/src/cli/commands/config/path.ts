@@ -1,7 +1,8 @@
 /**
  * `letterhead config path`: where configuration is looked for, in order of precedence, and where state is kept.
  *
- * `--json`: `{ documents: [{ source, scope, found }], directories: { config, state } }`.
+ * `--json`: `{ documents: [{ source, scope, found, failed? }], directories: { config, state } }`; `failed` is true of a
+ * document whose servers are not known.
  */
 import { McpConfig } from "@letterhead/core/server/McpConfig"
 import * as Command from "effect/cli/Command"
@@ -17,12 +18,18 @@ export const path = Command.make("path", {}, () =>
     Effect.gen(function* () {
       const output = yield* Output
       const { environment } = yield* Invocation
-      const { documents } = yield* McpConfig
+      const { documents, failed } = yield* McpConfig
+      const unusable = new Set(failed.map(({ origin }) => origin.source))
       const { resolve } = yield* Effect.promise(() => import("../../../Directories.ts"))
       const { config, state } = yield* resolve(environment)
       if (output.json) {
         return yield* output.document({
-          documents: documents.map(({ found, origin }) => ({ source: origin.source, scope: origin.scope, found })),
+          documents: documents.map(({ found, origin }) => ({
+            source: origin.source,
+            scope: origin.scope,
+            found,
+            ...(unusable.has(origin.source) ? { failed: true } : {})
+          })),
           directories: { config, state }
         })
       }
@@ -34,7 +41,7 @@ export const path = Command.make("path", {}, () =>
               rows: documents.map(({ found, origin }) => [
                 printableLine(origin.source),
                 origin.scope,
-                found ? "read" : "not there"
+                unusable.has(origin.source) ? "cannot be used: letterhead config check" : found ? "read" : "not there"
               ])
             },
             output
