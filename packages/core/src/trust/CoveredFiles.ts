@@ -2,7 +2,8 @@
  * The workspace files that an entry names, and their digests.
  *
  * Guarantees that every word of a command that names a file of the workspace is found: the program itself, an argument,
- * the value of `--x=path`, a word of a shell string (and of an argument that holds one), `files`, and hook modules.
+ * the value of `--x=path`, a word of a shell string (and of an argument that holds one), `files`, and hook modules; so
+ * is a file that an interpreter finds under a word without its ending, or in a folder that a word names.
  * More is covered rather than less; what a program loads further is not. Refuses a file that is a symbolic link, that
  * somebody else owns or can write, that is larger than {@link FILE_LIMIT}, and one that `files`, `hooks` or the program
  * names and that does not exist. A word of a command that names no file is no file: once one appears under that name
@@ -65,17 +66,30 @@ export const filesNamed = Effect.fnUntraced(function* (
   if (root === undefined) return []
   const realRoot = yield* Effect.orElseSucceed(fs.realPath(root), () => root)
   const files = new Set<string>()
-  for (const word of words) {
-    const file = absolute(path, word, origin)
-    if (file === undefined || files.has(file)) continue
-    // A link or a folder is followed only to learn whether a file is meant; a link is then refused, not read.
-    const type = yield* fs.stat(file).pipe(
+  // A link or a folder is followed only to learn whether a file is meant; a link is then refused, not read.
+  const typeOf = (file: string) =>
+    fs.stat(file).pipe(
       Effect.map((info) => info.type),
       Effect.orElseSucceed(() => undefined)
     )
-    if (type === undefined || type === "Directory") continue
-    const real = yield* Effect.orElseSucceed(fs.realPath(file), () => file)
-    if (contains(path, root, file) || contains(path, realRoot, real)) files.add(file)
+  const meant = Effect.fnUntraced(function* (file: string, word: string) {
+    const type = yield* typeOf(file)
+    if (type !== undefined && type !== "Directory") return [file]
+    // The shell's own `.` names no folder.
+    if (word === ".") return []
+    const guesses =
+      type === undefined
+        ? MODULE_SUFFIXES.map((suffix) => file + suffix)
+        : MODULE_MAINS.map((main) => path.join(file, main))
+    return yield* Effect.filter(guesses, (guess) => Effect.map(typeOf(guess), (type) => type === "File"))
+  })
+  for (const word of words) {
+    const named = absolute(path, word, origin)
+    if (named === undefined || files.has(named)) continue
+    for (const file of yield* meant(named, word)) {
+      const real = yield* Effect.orElseSucceed(fs.realPath(file), () => file)
+      if (contains(path, root, file) || contains(path, realRoot, real)) files.add(file)
+    }
   }
   return [...files]
 })
@@ -122,6 +136,11 @@ export const contains = (path: Path.Path, directory: string, file: string): bool
 
 /** The folder whose files are covered: the repository, or where there is none the folder of the configuration. */
 export const workspaceOf = (origin: Origin): string | undefined => origin.workspace ?? origin.directory
+
+/** What an interpreter may add to a name that is no file: `node ./headers` runs `headers.js`. */
+const MODULE_SUFFIXES = [".js", ".cjs", ".mjs", ".ts", ".json", ".node"] as const
+/** What an interpreter may run of a folder: `node ./headers`, `python3 headers`. */
+const MODULE_MAINS = ["package.json", "index.js", "index.cjs", "index.mjs", "index.ts", "__main__.py"] as const
 
 /** A run of quoted and unquoted parts without a blank or an operator between them. */
 const QUOTED_WORD = /(?:"(?:\\[^]|[^"\\])*"|'[^']*'|\\[^]|[^\s"'\\;|&()<>`])+/g

@@ -156,6 +156,27 @@ describe("digest", () => {
     )
   }
 
+  for (const [command, file] of [
+    ["./headers", "headers.js"],
+    ["./headers", "headers.mjs"],
+    ["./lib", "lib/index.js"],
+    ["./lib/", "lib/package.json"]
+  ] as const) {
+    it.live(`F32: one byte of ${file}, which an interpreter may find under "${command}", makes another digest`, () =>
+      Effect.gen(function* () {
+        const directory = yield* repository
+        for (const words of [["node", command], `node ${command}`]) {
+          const of = project(directory, { helper: { command: words } })
+          write(directory, { [file]: "1" })
+          const before = yield* subjectOf(of)
+          assert.deepStrictEqual(within(directory, before), [file])
+          write(directory, { [file]: "2" })
+          assert.notStrictEqual((yield* subjectOf(of)).digest, before.digest)
+        }
+      })
+    )
+  }
+
   it.live("F32: the working directory makes another digest", () =>
     Effect.gen(function* () {
       const directory = yield* repository
