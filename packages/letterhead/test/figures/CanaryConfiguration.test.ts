@@ -66,6 +66,10 @@ describe.concurrent("a configuration that is refused", () => {
         const code = { command: ["./headers.sh"], environment: { NODE_OPTIONS: ADDED } }
         yield* expect("F36", project({ headers: { "X-Static": HEADER }, helper: code }), "TrustRefused")
         yield* expect("F35", project({ helper: { command: ["no-such-helper"] } }), "NotFound")
+        write("changing.sh", `#!/bin/sh\necho '{"X-Key": "${PRINTED}"}'\necho '# ${PRINTED}' >> "$0"\n`, 0o755)
+        const changing = project({ headers: {}, helper: { command: ["./changing.sh"] } })
+        yield* approve(changing)
+        yield* expect("F38", changing, "FileChanged")
         yield* evidence.keepFiles(state)
         assert.isAbove(evidence.counts().file, 0)
 
@@ -122,6 +126,7 @@ describe.concurrent("a configuration that is refused", () => {
         `{"mcpServers": {"a": {"url": "https://a", "userConfig": {"K": {"sensitive": true, "default": "${STORED}", "headerName": "A"}}}}}`,
         `{"mcpServers": {"a": {"url": "https://a", "headers": {"A": "${HEADER}", "A": "${HEADER}"}}}}`,
         `{"mcpServers": {"a": {"url": "https://a", "headers": {"A": ${HEADER}}}}}`,
+        `{"mcpServers": {"a": {"url": "https://a", "trusted": "${STORED}"}}, "trust": {"allow": ["${STORED}"]}}`,
         `{"mcpServers": {"a": "${HEADER}"}, "credentials": "${STORED}"}`
       ]
       for (const [index, text] of documents.entries()) {

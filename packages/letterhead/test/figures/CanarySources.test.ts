@@ -77,6 +77,28 @@ describe.concurrent("a source that fails", () => {
     TIMEOUT
   )
 
+  it.live("F50: no time at which headers expire, and no helper that is renewed, shows one", () =>
+    Effect.gen(function* () {
+      const { evidence, folder, layerWith, write } = yield* scene
+      const times = [
+        ["F23", `"1969-12-31T23:59:59Z"`, "Success"],
+        ["F23", `"${new Date(Date.UTC(2400, 0)).toISOString()}"`, "Success"],
+        ["F23", `"${PRINTED}"`, "OutputInvalid"],
+        ["F23", `{"${PRINTED}": "${PRINTED}"}`, "OutputInvalid"]
+      ] as const
+      for (const [index, [row, expires, tag]] of times.entries()) {
+        const text = `{"headers": {"Authorization": ["Bearer ${PRINTED}"]}, "expires": ${expires}}`
+        const file = write(`expires-${index}.sh`, `#!/bin/sh\necho '${text}'\n`, 0o755)
+        const target = entry({ directory: folder, helper: { command: [file], environment: { API_TOKEN: ADDED } } })
+        const twice = Effect.andThen(resolve(target), Effect.ignore(resolve(target)))
+        const exit = yield* evidence.observe(row, Effect.provide(twice, layerWith()))
+        assert.strictEqual(outcome(exit), tag, row)
+      }
+      assert.isAbove(evidence.counts().log, 0)
+      expectNothing(evidence)
+    }).pipe(Effect.provide(NodeServices.layer))
+  )
+
   it.live(
     "F50: no hook that fails shows what it threw or set",
     () =>
