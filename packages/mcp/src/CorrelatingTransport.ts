@@ -38,7 +38,7 @@ const carried = (headers: TransportSendOptions["headers"]): Call | undefined =>
 const isCarried = (headers: Readonly<Record<string, string>>): headers is CarriedHeaders => CALL in headers
 
 /** Milliseconds that a cancellation may take; nobody waits for it longer. */
-const CANCELLATION_TIMEOUT = 5_000
+const CANCELLATION_TIMEOUT = 30_000
 
 export class CorrelatingTransport implements Transport {
   onclose?: (() => void) | undefined

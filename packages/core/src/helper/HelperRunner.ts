@@ -62,7 +62,7 @@ interface Server {
   failures: number
   /** The last failure; what callers get until `notBefore`. */
   error: HeaderError | undefined
-  /** Monotonic nanoseconds before which nothing is started, since the wall clock may be set back. */
+  /** Monotonic nanoseconds before which nothing is started, since the wall clock may be set back; 0 for none. */
   notBefore: bigint
 }
 
@@ -128,7 +128,11 @@ export const make: Effect.Effect<HelperRunner["Service"], never, HelperRun.Servi
           ),
           Effect.map((fiber) => {
             flight.fiber = fiber
-            fiber.addObserver((exit) => land(flight, server, exit))
+            fiber.addObserver((exit) => {
+              land(flight, server, exit)
+              // Nothing to remember: a runtime that makes an entry for each call would never see it again.
+              if (server.notBefore === 0n) MutableHashMap.remove(servers, [helper, entry] as const)
+            })
             return flight
           })
         )
@@ -136,8 +140,8 @@ export const make: Effect.Effect<HelperRunner["Service"], never, HelperRun.Servi
 
     const run = (helper: Helper, entry: ServerEntry, options: RunOptions, clock: Clock.Clock) =>
       Effect.uninterruptibleMask((restore) => {
-        const server = serverOf(helper, entry)
         const enter: Effect.Effect<HelperOutput, HeaderError> = Effect.suspend(() => {
+          const server = serverOf(helper, entry)
           const { flight } = server
           if (flight?.open === true) return waitFor(flight, restore)
           if (flight !== undefined) return Effect.andThen(restore(Deferred.await(flight.ended)), enter)
@@ -197,7 +201,7 @@ const settle = Effect.fnUntraced(function* (
   server.error = error
   const expired = Exit.isSuccess(exit) && exit.value.expired
   const pause = error !== undefined ? BackOff.delay(server.failures, yield* Random.next) : expired ? EXPIRED_PAUSE : 0
-  server.notBefore = clock.monotonicTimeNanosUnsafe() + BigInt(Math.round(pause * 1e6))
+  server.notBefore = pause === 0 ? 0n : clock.monotonicTimeNanosUnsafe() + BigInt(Math.round(pause * 1e6))
   if (expired) {
     yield* Effect.logWarning(
       `server "${entry.name}": the helper's "expires" lies in the past; its headers are used once and not kept. ` +

@@ -61,7 +61,8 @@ export const load = Effect.fnUntraced(function* (
   const hook = Predicate.hasProperty(exported, HOOK_KEY) ? exported[HOOK_KEY] : undefined
   if (hook === undefined && options?.optional === true) return undefined
   if (!isHook(hook)) return yield* failed(`has no default export with a function "${HOOK_KEY}"`)
-  return hook
+  // Called as the method that it is: a plug-in may keep what it needs in its own object.
+  return hook.bind(exported)
 })
 
 /** The kind of an exception: its code or its class, never its text. */

@@ -13,8 +13,16 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
 import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
 import { type CallContext, CurrentCall } from "../call/CallContext.ts"
-import { CallContextMissing, HeaderError, HookFailed, type HeaderErrorReason } from "../headers/HeaderError.ts"
+import {
+  CallContextMissing,
+  HeaderError,
+  HeaderInvalid,
+  HookFailed,
+  type HeaderErrorReason
+} from "../headers/HeaderError.ts"
+import { nameDefect } from "../headers/HeaderField.ts"
 import * as HeaderPatch from "../headers/HeaderPatch.ts"
 import type { ResolvedHeaders } from "../headers/ResolvedHeaders.ts"
 import { formatPlace, type HookModule as HookDeclaration, type ServerEntry } from "../server/ServerEntry.ts"
@@ -194,7 +202,7 @@ const toPatch = Effect.fnUntraced(function* (
     const { declared } = change
     if (change.value !== undefined && change.value.length > 0) {
       set.push(
-        yield* Effect.fromResult(HeaderPatch.setField(change.name, change.value, declared)).pipe(
+        yield* Effect.fromResult(setField(change.name, change.value, declared)).pipe(
           Effect.mapError((reason) => inEntry(entry, reason))
         )
       )
@@ -206,6 +214,14 @@ const toPatch = Effect.fnUntraced(function* (
   }
   return { ...HeaderPatch.empty(ID, Rank.hook), set, remove, omitted }
 })
+
+/** A name that a hook made and that is none is not shown: what was put there may be a value. */
+const setField: typeof HeaderPatch.setField = (name, value, declared) => {
+  const defect = nameDefect(name)
+  return defect === undefined
+    ? HeaderPatch.setField(name, value, declared)
+    : Result.fail(new HeaderInvalid({ field: `(${name.length} characters)`, rule: defect }))
+}
 
 const inEntry = (entry: ServerEntry, reason: HeaderErrorReason): HeaderError =>
   new HeaderError({ server: entry.name, source: ID, reason })

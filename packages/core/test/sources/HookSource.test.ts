@@ -363,3 +363,25 @@ it.effect("what a hook did for one server is not applied to another that is aske
     }
   }).pipe(Effect.provide(services))
 )
+
+it.effect("a hook is called as the method that it is", () =>
+  Effect.gen(function* () {
+    const server = yield* hooked(
+      `export default { prefix: "own", "mcp.call.before"(input, output) { output.headers["X-This"] = this.prefix } }`
+    )
+    const resolved = yield* apply(yield* HookSource.make, server)
+    assert.deepStrictEqual(resolved.reveal(), [["X-This", "own"]])
+  }).pipe(Effect.provide(services))
+)
+
+it.effect("F50: a name that a hook made and that is none is not shown, whatever was put there", () =>
+  Effect.gen(function* () {
+    for (const name of ["Bearer canary-secret", "canary-secret".repeat(40)]) {
+      const server = yield* hooked(before(`output.headers[${JSON.stringify(name)}] = "value"`))
+      const error = yield* Effect.flip(apply(yield* HookSource.make, server))
+      assert.strictEqual(error.reason._tag, "HeaderInvalid")
+      assert.include(error.message, `(${name.length} characters)`)
+      assert.notInclude(error.message, "canary")
+    }
+  }).pipe(Effect.provide(services))
+)
