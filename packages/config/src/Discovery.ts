@@ -117,15 +117,19 @@ const repository = Effect.fnUntraced(function* (
 > {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
-  const folders: Array<string> = []
-  for (let folder = start; folders.length < FOLDER_LIMIT; folder = path.dirname(folder)) {
+  const folders = [start]
+  for (let folder = start; path.dirname(folder) !== folder && folders.length < FOLDER_LIMIT;) {
+    folder = path.dirname(folder)
     folders.push(folder)
-    // A folder in a clone, a file in a worktree or submodule.
-    if (yield* fs.exists(path.join(folder, ".git")).pipe(Effect.orElseSucceed(() => false))) {
-      return { folders, root: folder }
-    }
-    if (path.dirname(folder) === folder) break
   }
+  // A folder in a clone, a file in a worktree or submodule. All are looked at together: a look costs more than a file.
+  const isRoot = yield* Effect.forEach(
+    folders,
+    (folder) => fs.exists(path.join(folder, ".git")).pipe(Effect.orElseSucceed(() => false)),
+    { concurrency: "unbounded" }
+  )
+  const root = folders[isRoot.indexOf(true)]
+  if (root !== undefined) return { folders: folders.slice(0, isRoot.indexOf(true) + 1), root }
   return { folders: [start], root: start }
 })
 
