@@ -3,13 +3,12 @@
  *
  * Loads no MCP SDK, so that a program that only wants to know which headers would be sent starts at once.
  */
-import * as NodeChildProcessSpawner from "@effect/platform-node/NodeChildProcessSpawner"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import * as ConfigLayer from "@letterhead/config/ConfigLayer"
 import { isUrl } from "@letterhead/config/RemoteUrl"
 import * as HeaderResolver from "@letterhead/core/HeaderResolver"
-import * as HelperRunner from "@letterhead/core/helper/HelperRunner"
+import type { HelperRunner } from "@letterhead/core/helper/HelperRunner"
 import type { SecretStore } from "@letterhead/core/secrets/SecretStore"
 import type { ConfigError } from "@letterhead/core/server/ConfigError"
 import { Environment } from "@letterhead/core/server/Environment"
@@ -25,8 +24,8 @@ import type * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import type * as Path from "effect/Path"
 import { isAbsolute } from "node:path"
-import * as ChildProcesses from "./ChildProcesses.ts"
 import * as Directories from "./Directories.ts"
+import * as HelperLayer from "./HelperLayer.ts"
 import * as SecretLayer from "./SecretLayer.ts"
 
 export interface Options {
@@ -56,7 +55,7 @@ export interface Options {
 export type Services =
   | HeaderResolver.HeaderResolver
   | HeaderSources.HeaderSources
-  | HelperRunner.HelperRunner
+  | HelperRunner
   | McpConfig.McpConfig
   | SecretStore
   | TrustGate.TrustGate
@@ -70,7 +69,7 @@ export const layer = (options: Options = {}): Layer.Layer<Services, ConfigError>
       const trustStore = TrustStore.layerFile({ directory: options.stateDirectory ?? directories.state })
       return HeaderResolver.layer.pipe(
         Layer.provideMerge(HeaderSources.layerWith(options.sources ?? [])),
-        Layer.provideMerge(HelperRunner.layer),
+        Layer.provideMerge(HelperLayer.layer),
         Layer.provideMerge(secrets(options, directories, environment)),
         Layer.provideMerge(Layer.merge(TrustGate.layer, configuration(options, directories, environment))),
         Layer.provideMerge(trustStore),
@@ -87,11 +86,8 @@ const secrets = (options: Options, directories: Directories.Directories, environ
     ...(options.credentialStorage === undefined ? {} : { storage: options.credentialStorage })
   })
 
-/** Files and processes of Node; nothing of a helper is held open once it is done. */
-const platform = ChildProcesses.layer.pipe(
-  Layer.provideMerge(NodeChildProcessSpawner.layer),
-  Layer.provideMerge(Layer.merge(NodeFileSystem.layer, NodePath.layer))
-)
+/** Files of Node. */
+const platform = Layer.merge(NodeFileSystem.layer, NodePath.layer)
 
 const configuration = (options: Options, directories: Directories.Directories, environment: Environment) => {
   if (options.servers !== undefined) return McpConfig.layer(options.servers)

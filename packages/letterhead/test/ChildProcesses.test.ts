@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process"
 import { readdirSync } from "node:fs"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as HelperRunner from "@letterhead/core/helper/HelperRunner"
+import * as HelperScheduler from "@letterhead/core/helper/HelperScheduler"
 import { Environment } from "@letterhead/core/server/Environment"
 import { TrustGate } from "@letterhead/core/trust/TrustGate"
 import { entry } from "@letterhead/testing/EntryFixture"
@@ -13,7 +14,7 @@ import * as ChildProcess from "effect/process/ChildProcess"
 import * as Stream from "effect/Stream"
 import * as ChildProcesses from "letterhead/ChildProcesses"
 
-const services = HelperRunner.layer.pipe(
+const services = HelperScheduler.layer.pipe(
   Layer.provideMerge(ChildProcesses.layer),
   Layer.provideMerge(NodeServices.layer),
   Layer.provideMerge(Layer.succeed(TrustGate, { require: () => Effect.succeed({ passEnv: [], verify: Effect.void }) })),

@@ -12,6 +12,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { HeaderError, type HeaderErrorReason, NotTrusted } from "@letterhead/core/headers/HeaderError"
 import type { HelperOutput } from "@letterhead/core/helper/HelperOutput"
 import * as HelperRunner from "@letterhead/core/helper/HelperRunner"
+import * as HelperScheduler from "@letterhead/core/helper/HelperScheduler"
 import { Environment } from "@letterhead/core/server/Environment"
 import type { ServerEntry } from "@letterhead/core/server/ServerEntry"
 import { type Permit, TrustGate } from "@letterhead/core/trust/TrustGate"
@@ -42,7 +43,7 @@ export const denying = gate((entry) =>
 export const variables = { PATH: process.env["PATH"], HOME: "/nonexistent" }
 
 export const runner = (options: { readonly gate?: Layer.Layer<TrustGate>; readonly environment?: Environment } = {}) =>
-  Layer.mergeAll(HelperRunner.layer, Layer.succeed(Environment, { ...variables, ...options.environment })).pipe(
+  Layer.mergeAll(HelperScheduler.layer, Layer.succeed(Environment, { ...variables, ...options.environment })).pipe(
     Layer.provide(options.gate ?? gate()),
     Layer.provideMerge(NodeServices.layer)
   )

@@ -1,11 +1,15 @@
 /** The `letterhead` command, put together from its {@link Verbs}. */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodePath from "@effect/platform-node/NodePath"
+import * as NodeStdio from "@effect/platform-node/NodeStdio"
+import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
 import * as CliConfig from "effect/cli/CliConfig"
 import * as Command from "effect/cli/Command"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as ChildProcessSpawner from "effect/process/ChildProcessSpawner"
 import { report } from "./ErrorReport.ts"
 import { ExitCode } from "./ExitCode.ts"
 import * as HelpPresenter from "./HelpPresenter.ts"
@@ -54,10 +58,22 @@ const program = (invocation: Invocation["Service"]): Effect.Effect<number> =>
         ),
         Layer.merge(Layer.succeed(Invocation, invocation)),
         Layer.merge(CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions] })),
-        Layer.merge(NodeServices.layer)
+        Layer.merge(platform)
       )
     )
   )
+
+/** What effect/cli takes from Node. It starts no process itself; what a verb starts, it starts with its own layer. */
+const platform = Layer.mergeAll(
+  NodeFileSystem.layer,
+  NodePath.layer,
+  NodeStdio.layer,
+  NodeTerminal.layer,
+  Layer.succeed(
+    ChildProcessSpawner.ChildProcessSpawner,
+    ChildProcessSpawner.make(() => Effect.die(new Error("the command line starts no process")))
+  )
+)
 
 /** Ends the process once all that was written is out; nothing that still lingers, such as a socket, delays it. */
 const endWith = (code: number): void => {
