@@ -18,7 +18,6 @@ import type { HeaderSource } from "@letterhead/core/sources/HeaderSource"
 import * as HeaderSources from "@letterhead/core/sources/HeaderSources"
 import * as TrustGate from "@letterhead/core/trust/TrustGate"
 import * as TrustStore from "@letterhead/core/trust/TrustStore"
-import * as TrustSubject from "@letterhead/core/trust/TrustSubject"
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
@@ -130,7 +129,8 @@ const mayReplace = Effect.gen(function* () {
   const store = yield* TrustStore.TrustStore
   const services = yield* Effect.context<FileSystem.FileSystem | Path.Path>()
   return (entry: ServerEntry) =>
-    TrustSubject.make(entry).pipe(
+    Effect.promise(() => import("@letterhead/core/trust/TrustSubject")).pipe(
+      Effect.flatMap(({ make }) => make(entry)),
       Effect.flatMap(store.check),
       Effect.map((decision) => decision._tag === "Approved"),
       Effect.orElseSucceed(() => false),

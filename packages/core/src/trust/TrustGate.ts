@@ -13,9 +13,10 @@ import type * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import type * as Path from "effect/Path"
 import { FileChanged, HeaderError, NotTrusted } from "../headers/HeaderError.ts"
-import type { ServerEntry } from "../server/ServerEntry.ts"
+import { needsApproval, type ServerEntry } from "../server/ServerEntry.ts"
+import { readsOutside } from "../server/Template.ts"
 import { TrustStore } from "./TrustStore.ts"
-import * as TrustSubject from "./TrustSubject.ts"
+import type { TrustSubject } from "./TrustSubject.ts"
 
 /** Leave to run or read what the entry says. */
 export interface Permit {
@@ -33,6 +34,23 @@ export class TrustGate extends Context.Service<
   }
 >()("@letterhead/core/trust/TrustGate") {}
 
+/** Whether the entry came with somebody else's files and would execute something or read something from outside. */
+export const needsTrust = (entry: ServerEntry): boolean => {
+  if (!needsApproval(entry.origin)) return false
+  return (
+    entry.helper !== undefined ||
+    entry.hooks.length > 0 ||
+    entry.endpoint.type === "stdio" ||
+    readsOutside(entry.endpoint.url) ||
+    entry.headers.some((header) => readsOutside(header.value)) ||
+    entry.credentials.length > 0 ||
+    entry.passthrough.length > 0
+  )
+}
+
+/** Loaded when an entry needs it: most are the person's own, or say all there is to say in their own text. */
+const subjects = Effect.promise(() => import("./TrustSubject.ts"))
+
 /** The gate over the approvals of a {@link TrustStore}. */
 export const layer: Layer.Layer<TrustGate, never, TrustStore | FileSystem.FileSystem | Path.Path> = Layer.effect(
   TrustGate,
@@ -41,8 +59,9 @@ export const layer: Layer.Layer<TrustGate, never, TrustStore | FileSystem.FileSy
     const context = yield* Effect.context<FileSystem.FileSystem | Path.Path>()
     return {
       require: Effect.fn("TrustGate.require")(function* (entry) {
-        if (!TrustSubject.needsTrust(entry)) return FREE
-        const subject = yield* TrustSubject.make(entry).pipe(Effect.provideContext(context))
+        if (!needsTrust(entry)) return FREE
+        const { describe, difference, make } = yield* subjects
+        const subject = yield* make(entry).pipe(Effect.provideContext(context))
         const decision = yield* store.check(subject).pipe(Effect.mapError((error) => ofServer(error, entry)))
         if (decision._tag === "Approved") {
           return { passEnv: decision.approval.passEnv, verify: Effect.provideContext(verify(subject), context) }
@@ -53,8 +72,8 @@ export const layer: Layer.Layer<TrustGate, never, TrustStore | FileSystem.FileSy
             server: entry.name,
             configuration: subject.configuration,
             digest: subject.digest,
-            subject: TrustSubject.describe(subject),
-            changes: decision._tag === "Changed" ? TrustSubject.difference(decision.approval.subject, subject) : []
+            subject: describe(subject),
+            changes: decision._tag === "Changed" ? difference(decision.approval.subject, subject) : []
           })
         })
       })
@@ -65,13 +84,13 @@ export const layer: Layer.Layer<TrustGate, never, TrustStore | FileSystem.FileSy
 /** The permit of an entry that needs none. */
 const FREE: Permit = { passEnv: [], verify: Effect.void }
 
-const verify = (
-  subject: TrustSubject.TrustSubject
-): Effect.Effect<void, HeaderError, FileSystem.FileSystem | Path.Path> =>
-  Effect.flatMap(TrustSubject.firstChanged(subject), (changed) =>
-    changed === undefined
-      ? Effect.void
-      : Effect.fail(new HeaderError({ server: subject.server, reason: new FileChanged({ path: changed }) }))
+const verify = (subject: TrustSubject): Effect.Effect<void, HeaderError, FileSystem.FileSystem | Path.Path> =>
+  Effect.flatMap(
+    Effect.flatMap(subjects, ({ firstChanged }) => firstChanged(subject)),
+    (changed) =>
+      changed === undefined
+        ? Effect.void
+        : Effect.fail(new HeaderError({ server: subject.server, reason: new FileChanged({ path: changed }) }))
   )
 
 const ofServer = (error: HeaderError, entry: ServerEntry): HeaderError =>

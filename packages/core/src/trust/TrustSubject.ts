@@ -26,7 +26,7 @@ import {
   type ServerEntry,
   type StdioEndpoint
 } from "../server/ServerEntry.ts"
-import { readsOutside, type Template } from "../server/Template.ts"
+import type { Template } from "../server/Template.ts"
 import * as Ownership from "../storage/Ownership.ts"
 import * as RegularFile from "../storage/RegularFile.ts"
 import * as CoveredFiles from "./CoveredFiles.ts"
@@ -53,20 +53,6 @@ export interface TrustSubject {
   readonly files: ReadonlyArray<CoveredFile>
   /** `sha256:` and hexadecimal digits, over all of the above unmasked. */
   readonly digest: string
-}
-
-/** Whether the entry came with somebody else's files and would execute something or read something from outside. */
-export const needsTrust = (entry: ServerEntry): boolean => {
-  if (!needsApproval(entry.origin)) return false
-  return (
-    entry.helper !== undefined ||
-    entry.hooks.length > 0 ||
-    entry.endpoint.type === "stdio" ||
-    readsOutside(entry.endpoint.url) ||
-    entry.headers.some((header) => readsOutside(header.value)) ||
-    entry.credentials.length > 0 ||
-    entry.passthrough.length > 0
-  )
 }
 
 /** The subject of `entry` as its files and programs are now. */

@@ -7,6 +7,7 @@ import { HeaderError, NotFound, TrustRefused } from "@letterhead/core/headers/He
 import { Environment } from "@letterhead/core/server/Environment"
 import type { ServerEntry } from "@letterhead/core/server/ServerEntry"
 import { FILE_LIMIT } from "@letterhead/core/trust/CoveredFiles"
+import * as TrustGate from "@letterhead/core/trust/TrustGate"
 import * as TrustSubject from "@letterhead/core/trust/TrustSubject"
 import { entry, type EntryOptions } from "@letterhead/testing/EntryFixture"
 import * as Effect from "effect/Effect"
@@ -59,12 +60,12 @@ describe("needsTrust", () => {
   for (const [what, options, needed] of needs) {
     it(`an entry of a project or a remote configuration with ${what} ${needed ? "needs" : "does not need"} approval`, () => {
       for (const scope of ["project", "remote"] as const) {
-        assert.strictEqual(TrustSubject.needsTrust(entry({ scope, ...options })), needed)
+        assert.strictEqual(TrustGate.needsTrust(entry({ scope, ...options })), needed)
       }
     })
     it(`the person's and the administrator's own entries with ${what} need none`, () => {
       for (const scope of ["user", "managed"] as const) {
-        assert.isFalse(TrustSubject.needsTrust(entry({ scope, ...options })))
+        assert.isFalse(TrustGate.needsTrust(entry({ scope, ...options })))
       }
     })
   }

@@ -1,5 +1,6 @@
 /** How an entry stands with the person's approvals. Reads files; runs and sends nothing. */
 import { needsApproval, type ServerEntry } from "@letterhead/core/server/ServerEntry"
+import { needsTrust } from "@letterhead/core/trust/TrustGate"
 import { TrustStore } from "@letterhead/core/trust/TrustStore"
 import * as TrustSubject from "@letterhead/core/trust/TrustSubject"
 import * as Effect from "effect/Effect"
@@ -9,7 +10,7 @@ export type TrustState = "own" | "not needed" | "approved" | "changed" | "unappr
 /** `refused`: not in a state to be approved; approving says why. */
 export const trustState = Effect.fnUntraced(function* (entry: ServerEntry) {
   if (!needsApproval(entry.origin)) return "own"
-  if (!TrustSubject.needsTrust(entry)) return "not needed"
+  if (!needsTrust(entry)) return "not needed"
   const store = yield* TrustStore
   return yield* Effect.gen(function* () {
     const subject = yield* TrustSubject.make(entry)
