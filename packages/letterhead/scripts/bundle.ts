@@ -21,7 +21,7 @@ const home = resolve(import.meta.dirname, "..")
 const folder = resolve(process.argv[2] ?? join(home, "dist/cli"))
 const entry = join(home, "src/cli/main.ts")
 /** With all that they import, the modules of the verb that a person is to wait for least. */
-const early = ["cli/cli.ts", "cli/commands/headers.ts", "HeaderLayer.ts"].map((name) => join(home, "src", name))
+const early = [join(home, "src/cli/cli.ts")]
 
 const earlyModules = new Set<string>()
 const warnings: Array<string> = []

@@ -1,16 +1,17 @@
 /**
- * The verbs of the command, each loaded when it is named.
+ * The verbs of the command, each loaded when it is named; `headers`, for which a person waits least, is there at once.
  *
  * A command line that starts with a verb means that verb, so the others need not be there; one that starts with a flag,
  * with nothing or with a word that is no verb gets all of them, for the help and for what was probably meant.
  */
+import { headers } from "./commands/headers.ts"
 
 const verbs = {
   demo: async () => (await import("./commands/demo.ts")).demo,
   servers: async () => (await import("./commands/servers.ts")).servers,
   tools: async () => (await import("./commands/tools.ts")).tools,
   call: async () => (await import("./commands/call.ts")).call,
-  headers: async () => (await import("./commands/headers.ts")).headers,
+  headers: async () => headers,
   credential: async () => (await import("./commands/credential/credential.ts")).credential,
   trust: async () => (await import("./commands/trust/trust.ts")).trust,
   config: async () => (await import("./commands/config/config.ts")).config
