@@ -19,9 +19,9 @@ const CANARY = "canary3d81f0"
 const subject: TrustSubject = {
   server: "example",
   scope: "project",
-  configuration: "/work/letterhead.json",
+  configuration: "/project/letterhead.json",
   lines: [["helper runs", "/bin/sh ./headers.sh"]],
-  files: [{ path: "/work/headers.sh", sha256: "0".repeat(64) }],
+  files: [{ path: "/project/headers.sh", sha256: "0".repeat(64) }],
   digest: `sha256:${"1".repeat(64)}`
 }
 

@@ -57,7 +57,7 @@ const configuration = (path: Path.Path, root: string, servers: ReadonlyArray<Dem
           {
             type: "http",
             url,
-            headers: { "X-Team": "blue", Authorization: "Bearer placeholder-in-the-file" },
+            headers: { "X-Team": "blue", Authorization: "Bearer written-in-the-file" },
             headersHelper: { command: [process.execPath, "./issue-token.mjs", tokensFile(path, root, name)] }
           }
         ])
