@@ -38,6 +38,13 @@ export interface ConnectionHeaders {
     sent: ResolvedHeaders,
     response: ChallengeResponse
   ) => Effect.Effect<"retry" | "give up", HeaderError>
+  /**
+   * Asks the sources with lifetime `connection` anew, as at connect, and keeps what they answer.
+   *
+   * All of them answer before anything changes: where one fails, the earlier answers stay and the error is the
+   * caller's. The URL stays what it was when the connection opened.
+   */
+  readonly reconnect: Effect.Effect<void, HeaderError>
 }
 
 export class HeaderResolver extends Context.Service<
@@ -69,12 +76,17 @@ export const make = Effect.gen(function* () {
 
   const makeAnswers = Effect.fnUntraced(function* (entry: ServerEntry, owner: CallContext) {
     const latest = new Map<string, HeaderPatch>()
+    // As the sources gave them: what a source kept and gives again is no new answer.
+    const given = new Map<string, HeaderPatch>()
     const renewals = yield* Cache.makeWith(
       Effect.fnUntraced(function* (key: string) {
         const source = sources.find((candidate) => key.startsWith(`${candidate.id}#`))
         if (source === undefined) return yield* Effect.die(new Error(`no source for ${key}`))
         const answer = yield* source.resolve(entry, owner, none)
-        const patch = { ...answer, generation: (latest.get(source.id)?.generation ?? 0) + 1 }
+        const before = latest.get(source.id)
+        if (before !== undefined && given.get(source.id) === answer) return before
+        const patch = { ...answer, generation: (before?.generation ?? 0) + 1 }
+        given.set(source.id, answer)
         latest.set(source.id, patch)
         return patch
       }),
@@ -123,7 +135,15 @@ export const make = Effect.gen(function* () {
     }
     const perCall = sources.some((source) => source.lifetime === "call")
     const connectionSources = sources.filter((source) => source.lifetime === "connection")
-    for (const source of connectionSources) hold(source, yield* renew(source))
+    const reconnect = Effect.gen(function* () {
+      const renewed: Array<readonly [source: HeaderSource, patch: HeaderPatch]> = []
+      for (const source of connectionSources) renewed.push([source, yield* renew(source)])
+      for (const [source, patch] of renewed) {
+        // A refusal that came meanwhile may have led to an answer that is newer still.
+        if (patch.generation > (held.get(source.id)?.generation ?? 0)) hold(source, patch)
+      }
+    })
+    yield* reconnect
 
     /** The successor of what the connection holds: one that somebody else got, or a new one. */
     const succeed = Effect.fnUntraced(function* (source: HeaderSource, generation: number) {
@@ -174,7 +194,7 @@ export const make = Effect.gen(function* () {
       return "give up"
     })
 
-    return { url, resolve, challenge }
+    return { url, resolve, challenge, reconnect }
   })
 
   return HeaderResolver.of({

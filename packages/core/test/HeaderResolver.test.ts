@@ -415,3 +415,86 @@ it.effect(
     }).pipe(Effect.provide(withSources(credential.source)), Effect.scoped)
   }
 )
+
+it.effect("a reconnect asks the connection sources anew, and no call does until the next one", () => {
+  const credential = rotating()
+  return Effect.gen(function* () {
+    const connection = yield* open()
+    const sent = yield* connection.resolve(local)
+    yield* connection.reconnect
+    assert.strictEqual(authorization(yield* connection.resolve(local)), "Bearer 2")
+    assert.strictEqual(credential.runs(), 2)
+    // A request that was under way with the earlier answer: nobody has to be asked for a newer one.
+    assert.strictEqual(yield* connection.challenge(local, sent, UNAUTHORIZED), "retry")
+    assert.strictEqual(credential.runs(), 2)
+  }).pipe(Effect.provide(withSources(credential.source)))
+})
+
+it.effect("connections of a principal that reconnect at once share one run", () => {
+  const credential = rotating({ delay: 50 })
+  const server = entry()
+  return Effect.gen(function* () {
+    const connecting = yield* Effect.forkChild(
+      Effect.all(
+        Array.from({ length: 10 }, () => open("ada", server)),
+        { concurrency: "unbounded" }
+      )
+    )
+    yield* TestClock.adjust(50)
+    const connections = yield* Fiber.join(connecting)
+    const reconnecting = yield* Effect.forkChild(
+      Effect.all(
+        connections.map((connection) => connection.reconnect),
+        { concurrency: "unbounded" }
+      )
+    )
+    yield* TestClock.adjust(50)
+    yield* Fiber.join(reconnecting)
+    assert.strictEqual(credential.runs(), 2)
+    for (const connection of connections)
+      assert.strictEqual(authorization(yield* connection.resolve(local)), "Bearer 2")
+  }).pipe(Effect.provide(withSources(credential.source)))
+})
+
+it.effect("a reconnect that fails keeps all earlier answers, also of sources that answered", () => {
+  let runs = 0
+  const failure = new HeaderError({ reason: new CallContextMissing({ fact: "sessionId" }) })
+  const changing: HeaderSource = {
+    ...fixed("static", Rank.static, {}),
+    resolve: () => Effect.sync(() => patch("static", Rank.static, { "x-key": `${++runs}` }))
+  }
+  const failing: HeaderSource = {
+    ...rotating().source,
+    resolve: () =>
+      runs === 2 ? Effect.fail(failure) : Effect.succeed(patch("helper", Rank.helper, { Authorization: `${runs}` }))
+  }
+  return Effect.gen(function* () {
+    const connection = yield* open()
+    const before = (yield* connection.resolve(local)).reveal()
+    assert.strictEqual(yield* Effect.flip(connection.reconnect), failure)
+    assert.deepStrictEqual((yield* connection.resolve(local)).reveal(), before)
+    yield* connection.reconnect
+    assert.deepStrictEqual((yield* connection.resolve(local)).reveal(), [
+      ["x-key", "3"],
+      ["Authorization", "3"]
+    ])
+  }).pipe(Effect.provide(withSources(changing, failing)))
+})
+
+it.effect("what a source kept and gives again at a reconnect is no new answer", () => {
+  const kept = patch("helper", Rank.helper, { Authorization: "Bearer kept" })
+  let fresh = false
+  const source: HeaderSource = {
+    ...rotating().source,
+    resolve: () => Effect.sync(() => (fresh ? patch("helper", Rank.helper, { Authorization: "Bearer fresh" }) : kept)),
+    challenge: () => Effect.sync(() => (fresh = true))
+  }
+  return Effect.gen(function* () {
+    const connection = yield* open()
+    const sent = yield* connection.resolve(local)
+    yield* connection.reconnect
+    // The refused value is the kept one, so it is not tried a second time.
+    assert.strictEqual(yield* connection.challenge(local, sent, UNAUTHORIZED), "retry")
+    assert.strictEqual(authorization(yield* connection.resolve(local)), "Bearer fresh")
+  }).pipe(Effect.provide(withSources(source)))
+})

@@ -123,7 +123,8 @@ describe("the fetch of a connection", () => {
               "x-mine": "stolen"
             })
           ),
-        challenge: () => Effect.succeed("give up" as const)
+        challenge: () => Effect.succeed("give up" as const),
+        reconnect: Effect.void
       }
     })
     return { fetch, correlation, owner }

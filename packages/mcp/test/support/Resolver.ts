@@ -33,6 +33,7 @@ export interface ResolverState {
   /** Refusals that it was asked about: the status and the generation that was sent. */
   readonly challenges: Array<{ readonly status: number; readonly generation: number }>
   renewals: number
+  reconnects: number
   opened: number
   closed: number
 }
@@ -41,7 +42,7 @@ export interface ResolverState {
 export const ownerMark = (principal: string): string => `connection of ${principal}`
 
 export const make = (options: ResolverOptions = {}) => {
-  const state: ResolverState = { resolved: [], challenges: [], renewals: 0, opened: 0, closed: 0 }
+  const state: ResolverState = { resolved: [], challenges: [], renewals: 0, reconnects: 0, opened: 0, closed: 0 }
   const open = Effect.fnUntraced(function* (entry: ServerEntry, owner: CallContext) {
     let generation = 1
     yield* Effect.acquireRelease(
@@ -85,7 +86,8 @@ export const make = (options: ResolverOptions = {}) => {
           if (options.challenge !== undefined) return yield* options.challenge
           yield* renewal(sentGeneration)
           return "retry" as const
-        })
+        }),
+      reconnect: Effect.sync(() => void state.reconnects++)
     }
   })
   const layer = Layer.succeed(HeaderResolver, { open, explain: () => Effect.succeed([]) })

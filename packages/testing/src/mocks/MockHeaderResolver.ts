@@ -35,6 +35,7 @@ export type ResolverCall =
       readonly call: CallContext
       readonly response: ChallengeResponse
     }
+  | { readonly _tag: "Reconnect"; readonly server: string }
 
 /** What the mock was asked. */
 export class MockHeaderResolver extends Context.Service<
@@ -75,7 +76,8 @@ export const layer = (
             url,
             resolve: (call) => Effect.andThen(note({ _tag: "Resolve", server, call }), resolved(entry, headers, call)),
             challenge: (call, _sent, response) =>
-              Effect.as(note({ _tag: "Challenge", server, call, response }), options.challenge ?? "give up")
+              Effect.as(note({ _tag: "Challenge", server, call, response }), options.challenge ?? "give up"),
+            reconnect: note({ _tag: "Reconnect", server })
           }
         }),
         explain: (entry, call) =>

@@ -17,12 +17,14 @@ describe("MockHeaderResolver", () => {
       assert.deepStrictEqual(resolved.reveal(), [["X-Session", "s-1"]])
       assert.strictEqual(resolved.get("x-session")?.source, MockHeaderResolver.SOURCE)
       assert.strictEqual(yield* headers.challenge(call, resolved, { status: 401 }), "give up")
+      yield* headers.reconnect
 
       const { calls } = yield* MockHeaderResolver.MockHeaderResolver
       assert.deepStrictEqual(yield* calls, [
         { _tag: "Open", server: "linear", owner: local },
         { _tag: "Resolve", server: "linear", call },
-        { _tag: "Challenge", server: "linear", call, response: { status: 401 } }
+        { _tag: "Challenge", server: "linear", call, response: { status: 401 } },
+        { _tag: "Reconnect", server: "linear" }
       ])
     }).pipe(Effect.provide(MockHeaderResolver.layer((call) => ({ "X-Session": call.sessionId ?? "none" }))))
   )
