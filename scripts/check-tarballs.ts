@@ -1,12 +1,12 @@
 /**
- * Packs every package as it would be published and checks what came out, after a build.
+ * Packs every package that is published, as it would be, and checks what came out, after a build.
  *
  * Each tarball holds its licence, its README, compiled modules and schemas only, names no workspace, and passes publint
  * and attw for every public module; core depends on nothing. All of them installed into an empty npm project can be
  * imported, module by module, and the bundled command runs.
  */
 import { execFileSync } from "node:child_process"
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { checkInstalled } from "./check-installed.ts"
@@ -57,11 +57,21 @@ function pack(): ReadonlyArray<Tarball> {
   // Run by pnpm, this finds the same pnpm again.
   const report = execFileSync(
     "pnpm",
-    ["--recursive", "--filter", "./packages/*", "pack", "--json", "--pack-destination", folder],
+    ["--recursive", ...published().map((name) => `--filter=${name}`), "pack", "--json", "--pack-destination", folder],
     { cwd: root, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] }
   )
   const tarballs: ReadonlyArray<Tarball> = JSON.parse(report)
   return tarballs
+}
+
+/** The names of the packages that are not private. */
+function published(): ReadonlyArray<string> {
+  return readdirSync(join(root, "packages")).flatMap((folderName) => {
+    const manifest: { readonly name: string; readonly private?: boolean } = JSON.parse(
+      readFileSync(join(root, "packages", folderName, "package.json"), "utf8")
+    )
+    return manifest.private === true ? [] : [manifest.name]
+  })
 }
 
 /** The modules that the `./*` export makes public, as specifiers. */
