@@ -78,23 +78,23 @@ export class TrustStoreFailed extends Data.TaggedError("TrustStoreFailed")<{
   }
 }
 
-/** The helper's program was not found. */
+/** A program was not found: a helper, or a server that is one. */
 export class NotFound extends Data.TaggedError("NotFound")<{
   readonly command: string
   readonly description: string
 }> {
   override get message(): string {
-    return `the helper's program ${this.command} was not found: ${this.description}`
+    return `the program ${this.command} was not found: ${this.description}`
   }
 }
 
-/** The helper's program exists and cannot be executed. */
+/** A program exists and cannot be executed. */
 export class NotExecutable extends Data.TaggedError("NotExecutable")<{
   readonly command: string
   readonly description: string
 }> {
   override get message(): string {
-    return `the helper's program ${this.command} cannot be executed: ${this.description}`
+    return `the program ${this.command} cannot be executed: ${this.description}`
   }
 }
 

@@ -26,26 +26,45 @@ export interface HelperEnvironment {
 /** What stands in a URL in place of a password or the value of a query. */
 export const REDACTED = "REDACTED"
 
+/** What an entry says of the environment of a program: of its helper, or of the server itself. */
+export type Added = Pick<Helper, "environment" | "passEnv" | "place">
+
 /** The variable that an entry of this scope may not set, as a refusal; `undefined` where all are allowed. */
-export const refusal = (helper: Helper, entry: ServerEntry): TrustRefused | undefined => {
+export const refusal = (added: Added, entry: ServerEntry): TrustRefused | undefined => {
   if (!needsApproval(entry.origin)) return undefined
-  const name = [...helper.environment.keys()].find(decidesWhatRuns)
+  const name = [...added.environment.keys()].find(decidesWhatRuns)
   return name === undefined
     ? undefined
     : new TrustRefused({
-        path: formatPlace(helper.place),
-        rule: `sets ${name}, which decides what code runs; a ${entry.origin.scope} entry cannot, so remove it from "environment"`
+        path: formatPlace(added.place),
+        rule: `sets ${name}, which decides what code runs; a ${entry.origin.scope} entry cannot, so remove it from its variables`
       })
 }
 
-/** The environment of a run; evaluates templates, so ask the trust gate first. */
+/** The environment of a helper's run; evaluates templates, so ask the trust gate first. */
 export const make = Effect.fnUntraced(function* (
   helper: Helper,
   entry: ServerEntry,
   passEnv: ReadonlyArray<string>
 ): Effect.fn.Return<HelperEnvironment, VariableMissing | FileUnreadable, FileSystem.FileSystem | Path.Path> {
+  const { variables, withheld } = yield* inherit(helper, entry, passEnv)
+  const server: Record<string, string> = {}
+  const url = shownUrl(entry)
+  for (const prefix of ["LETTERHEAD_SERVER", "CLAUDE_CODE_MCP_SERVER"]) {
+    server[`${prefix}_NAME`] = entry.name
+    if (url !== undefined) server[`${prefix}_URL`] = url
+  }
+  return { variables: { ...variables, ...server }, withheld }
+})
+
+/** What a program of the entry inherits, and what the entry adds; evaluates templates, as {@link make} does. */
+export const inherit = Effect.fnUntraced(function* (
+  added: Added,
+  entry: ServerEntry,
+  passEnv: ReadonlyArray<string>
+): Effect.fn.Return<HelperEnvironment, VariableMissing | FileUnreadable, FileSystem.FileSystem | Path.Path> {
   const inherited = yield* Environment
-  const passed = new Set([...helper.passEnv, ...passEnv])
+  const passed = new Set([...added.passEnv, ...passEnv])
   const variables = new Map<string, string | Redacted.Redacted>()
   const withheld: Array<string> = []
   for (const [name, value] of Object.entries(inherited)) {
@@ -53,14 +72,9 @@ export const make = Effect.fnUntraced(function* (
     if (needsApproval(entry.origin) && !passed.has(name) && isCredential(name, value)) withheld.push(name)
     else variables.set(name, value)
   }
-  for (const [name, template] of helper.environment) {
-    const value = yield* Template.evaluate(template, { origin: entry.origin, place: helper.place })
+  for (const [name, template] of added.environment) {
+    const value = yield* Template.evaluate(template, { origin: entry.origin, place: added.place })
     variables.set(name, Redacted.make(value, { label: name }))
-  }
-  const url = shownUrl(entry)
-  for (const prefix of ["LETTERHEAD_SERVER", "CLAUDE_CODE_MCP_SERVER"]) {
-    variables.set(`${prefix}_NAME`, entry.name)
-    if (url !== undefined) variables.set(`${prefix}_URL`, url)
   }
   return { variables: Object.fromEntries(variables), withheld: withheld.toSorted() }
 })
@@ -96,7 +110,8 @@ const withoutValue = (parameter: string): string => {
   return equals === -1 ? (parameter === "" ? "" : REDACTED) : `${parameter.slice(0, equals)}=${REDACTED}`
 }
 
-const isCredential = (name: string, value: string): boolean =>
+/** Whether a variable may be a credential: by its name, or by a password in its value. */
+export const isCredential = (name: string, value: string): boolean =>
   isCredentialName(name) || URL_PASSWORD.test(value) || (/_PROXY$/i.test(name) && value.includes("@"))
 
 const decidesWhatRuns = (name: string): boolean => {

@@ -13,7 +13,7 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import type * as PlatformError from "effect/PlatformError"
 import * as ChildProcess from "effect/process/ChildProcess"
-import { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
+import { type ChildProcessHandle, ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -39,6 +39,34 @@ export interface ProcessOptions {
   readonly timeout: number
 }
 
+/** What is started, and where. */
+export type StartOptions = Omit<ProcessOptions, "timeout"> & {
+  /** Standard input: none, or a pipe. */
+  readonly stdin: "ignore" | "pipe"
+}
+
+/** Starts a program in a process group of its own, which is killed when the scope closes. */
+export const start = Effect.fnUntraced(function* (
+  options: StartOptions
+): Effect.fn.Return<ChildProcessHandle, NotFound | NotExecutable, ChildProcessSpawner | Scope.Scope> {
+  const spawner = yield* ChildProcessSpawner
+  return yield* spawner
+    .spawn(
+      ChildProcess.make(options.file, options.args, {
+        cwd: options.directory,
+        env: options.variables,
+        stdin: options.stdin,
+        killSignal: "SIGTERM",
+        forceKillAfter: KILL_DELAY
+      })
+    )
+    .pipe(
+      Effect.mapError((error) => notStarted(options, codeOf(error.reason.cause))),
+      // Node throws where the system answers with something else than what it expects, such as ENOEXEC.
+      Effect.catchDefect((defect) => Effect.fail(notStarted(options, codeOf(defect))))
+    )
+})
+
 /** How a run ended, with what it wrote. */
 export interface Ended {
   readonly ending:
@@ -55,22 +83,7 @@ export interface Ended {
 export const run = Effect.fnUntraced(function* (
   options: ProcessOptions
 ): Effect.fn.Return<Ended, NotFound | NotExecutable, ChildProcessSpawner | Scope.Scope> {
-  const spawner = yield* ChildProcessSpawner
-  const child = yield* spawner
-    .spawn(
-      ChildProcess.make(options.file, options.args, {
-        cwd: options.directory,
-        env: options.variables,
-        stdin: "ignore",
-        killSignal: "SIGTERM",
-        forceKillAfter: KILL_DELAY
-      })
-    )
-    .pipe(
-      Effect.mapError((error) => notStarted(options, codeOf(error.reason.cause))),
-      // Node throws where the system answers with something else than what it expects, such as ENOEXEC.
-      Effect.catchDefect((defect) => Effect.fail(notStarted(options, codeOf(defect))))
-    )
+  const child = yield* start({ ...options, stdin: "ignore" })
 
   const output = new Output()
   const reading = yield* Effect.forkScoped(
@@ -147,7 +160,7 @@ class Output {
 const failed = (reason: TimedOut | KilledBy | OutputTooLarge): Ended["ending"] => ({ _tag: "Failed", reason })
 
 /** Why a program that was found could not be started; `code` is the system's own word for it. */
-const notStarted = (options: ProcessOptions, code: string | undefined): NotFound | NotExecutable => {
+const notStarted = (options: StartOptions, code: string | undefined): NotFound | NotExecutable => {
   switch (code) {
     case "ENOENT":
       return new NotFound({
@@ -176,8 +189,8 @@ const codeOf = (cause: unknown): string | undefined => {
   return typeof code === "string" && /^E[A-Z0-9_]{1,30}$/.test(code) ? code : undefined
 }
 
-/** The spawner tells the signal in the message of its cause only. */
-const signalOf = (error: PlatformError.PlatformError): string => {
+/** The signal that ended a program; the spawner tells it in the message of its cause only. */
+export const signalOf = (error: PlatformError.PlatformError): string => {
   const cause = error.reason.cause
   return (cause instanceof Error ? /'(SIG[A-Z0-9]+)'/.exec(cause.message)?.[1] : undefined) ?? "a signal"
 }

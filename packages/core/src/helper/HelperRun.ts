@@ -7,12 +7,12 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as FileSystem from "effect/FileSystem"
+import type * as FileSystem from "effect/FileSystem"
 import type * as Path from "effect/Path"
 import type { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
-import { ExitedWith, HeaderError, type HeaderErrorReason, NotExecutable, OutputEmpty } from "../headers/HeaderError.ts"
+import { ExitedWith, HeaderError, type HeaderErrorReason, OutputEmpty } from "../headers/HeaderError.ts"
 import { Environment } from "../server/Environment.ts"
 import { type Helper, HELPER_TIMEOUT_MAXIMUM, HELPER_TIMEOUT_MINIMUM, type ServerEntry } from "../server/ServerEntry.ts"
 import { TrustGate } from "../trust/TrustGate.ts"
@@ -21,6 +21,7 @@ import * as HelperEnvironment from "./HelperEnvironment.ts"
 import * as HelperOutput from "./HelperOutput.ts"
 import * as HelperProcess from "./HelperProcess.ts"
 import * as StandardError from "./StandardError.ts"
+import * as WorkingDirectory from "./WorkingDirectory.ts"
 
 /** What a run takes from its surroundings. */
 export type Services = ChildProcessSpawner | FileSystem.FileSystem | Path.Path | TrustGate
@@ -54,7 +55,7 @@ const attempt = Effect.fnUntraced(function* (
   const command = yield* resolveCommand(helper, entry)
   const ended = yield* HelperProcess.run({
     ...command,
-    directory: yield* workingDirectory(entry, command.file),
+    directory: yield* WorkingDirectory.of(entry, command.file),
     variables,
     timeout: Math.min(Math.max(helper.timeout, HELPER_TIMEOUT_MINIMUM), HELPER_TIMEOUT_MAXIMUM)
   })
@@ -78,24 +79,6 @@ const resolveCommand = Effect.fnUntraced(function* (helper: Helper, entry: Serve
   }
   const [program = "", ...args] = helper.command
   return { file: yield* Executable.resolve(program, options), args }
-})
-
-/** The folder of the configuration; where there is none, an empty one that nobody else can read, for this run only. */
-const workingDirectory = Effect.fnUntraced(function* (
-  entry: ServerEntry,
-  command: string
-): Effect.fn.Return<string, NotExecutable, FileSystem.FileSystem | Scope.Scope> {
-  const fs = yield* FileSystem.FileSystem
-  const unusable = (description: string) => () => new NotExecutable({ command, description })
-  const { directory } = entry.origin
-  if (directory === undefined) {
-    return yield* fs
-      .makeTempDirectoryScoped({ prefix: "letterhead-helper-" })
-      .pipe(Effect.mapError(unusable("no private folder could be made for it to run in; check the temporary folder")))
-  }
-  const info = yield* Effect.mapError(fs.stat(directory), unusable(`its working directory ${directory} does not exist`))
-  if (info.type !== "Directory") return yield* unusable(`its working directory ${directory} is no folder`)()
-  return directory
 })
 
 /** What the process left to say, at debug level and without anything that may be a secret. */
