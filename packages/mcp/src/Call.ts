@@ -16,13 +16,20 @@ export class Call {
   readonly context: CallContext
   /** What the caller's fiber knew: clock, tracer, log level, observer. */
   readonly services: Context.Context<never>
+  /** Whether its caller says that its requests may be sent again: that sending one twice is the same as once. */
+  readonly idempotent: boolean
   readonly #abort = new AbortController()
   #failure: McpErrorReason | undefined
   #sent: ReadonlyArray<ResolvedHeaders> = []
 
-  constructor(context: CallContext, services: Context.Context<never>) {
+  constructor(
+    context: CallContext,
+    services: Context.Context<never>,
+    options: { readonly idempotent?: boolean | undefined } = {}
+  ) {
     this.context = context
     this.services = services
+    this.idempotent = options.idempotent ?? false
   }
 
   /** Aborted when the call is over before it was answered; nothing of it is written afterwards. */

@@ -46,9 +46,25 @@ export class Forbidden extends Data.TaggedError("Forbidden")<{ readonly descript
 export class HttpFailed extends Data.TaggedError("HttpFailed")<{
   readonly status: number
   readonly description: string
+  /** Milliseconds after which the server wants to be asked again, where it says so. */
+  readonly retryAfter?: number | undefined
 }> {
   override get message(): string {
-    return `HTTP ${this.status}: ${this.description}`
+    const again = this.retryAfter === undefined ? "" : `; it may be asked again in ${secondsOf(this.retryAfter)} s`
+    return `HTTP ${this.status}: ${this.description}${again}`
+  }
+}
+
+const secondsOf = (milliseconds: number): string => Math.ceil(milliseconds / 1_000).toLocaleString("en")
+
+/** A proxy stands in the way: it refused the request, or what names it is no URL. */
+export class ProxyFailed extends Data.TaggedError("ProxyFailed")<{
+  /** Its origin, without credentials; or the variable that should name it. */
+  readonly proxy: string
+  readonly description: string
+}> {
+  override get message(): string {
+    return `the proxy ${this.proxy} ${this.description}`
   }
 }
 
@@ -126,6 +142,7 @@ export type McpErrorReason =
   | HttpFailed
   | RedirectRefused
   | Unreachable
+  | ProxyFailed
   | CallTimedOut
   | ProtocolFailed
   | TransportUnsupported
