@@ -15,6 +15,7 @@ import type { Call } from "./Call.ts"
 export type RequestId = string | number
 
 interface Entry {
+  readonly id: RequestId
   readonly call: Call
   /** Whether the request was handed to the network and not refused. */
   written: boolean
@@ -32,10 +33,15 @@ export class CallCorrelation {
     return this.#requests.size + this.#cancellations.size + this.#events.size + this.#calls.size
   }
 
+  /** The requests that are under way. */
+  ids(): ReadonlyArray<RequestId> {
+    return Array.from(this.#requests.values(), ({ id }) => id)
+  }
+
   /** Enters a request before it is sent. */
   open(id: RequestId, call: Call): void {
     const key = String(id)
-    this.#requests.set(key, { call, written: false })
+    this.#requests.set(key, { id, call, written: false })
     const ids = this.#calls.get(call)
     if (ids === undefined) this.#calls.set(call, new Set([key]))
     else ids.add(key)

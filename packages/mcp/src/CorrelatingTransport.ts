@@ -6,7 +6,7 @@
  * sees the message. A request without a call is the connection's own.
  *
  * Guarantees: a call that ended sends nothing more, whatever the era; its stream is not resumed; a request that the
- * server never got is not cancelled there; a stream that ends without an answer ends the call at once.
+ * server never got is not cancelled there; a request that will not be answered any more ends its call at once.
  */
 import {
   isJSONRPCErrorResponse,
@@ -21,7 +21,8 @@ import {
 } from "@modelcontextprotocol/client"
 import type { Call } from "./Call.ts"
 import type { CallCorrelation, RequestId } from "./CallCorrelation.ts"
-import { ConnectionClosed } from "./McpError.ts"
+import { ConnectionClosed, type McpErrorReason } from "./McpError.ts"
+import type { RenewableTransport } from "./RenewableTransport.ts"
 
 const CALL: unique symbol = Symbol("@letterhead/mcp/Call")
 
@@ -45,15 +46,12 @@ export class CorrelatingTransport implements Transport {
   onerror?: ((error: Error) => void) | undefined
   onmessage?: Transport["onmessage"]
 
-  /** In the modern era the end of its stream is what cancels a request. */
-  readonly hasPerRequestStream = true
-
-  readonly #inner: Transport
+  readonly #inner: RenewableTransport
   readonly #correlation: CallCorrelation
   readonly #owner: Call
   readonly #cancelling = new Set<Promise<void>>()
 
-  constructor(inner: Transport, correlation: CallCorrelation, owner: Call) {
+  constructor(inner: RenewableTransport, correlation: CallCorrelation, owner: Call) {
     this.#inner = inner
     this.#correlation = correlation
     this.#owner = owner
@@ -67,6 +65,12 @@ export class CorrelatingTransport implements Transport {
       }
     }
     Object.assign(inner, handlers)
+    inner.onlost = (id, reason) => this.#lose(id, reason)
+  }
+
+  /** In the modern era, over HTTP, the end of its stream is what cancels a request. */
+  get hasPerRequestStream(): boolean {
+    return this.#inner.kind === "http"
   }
 
   get sessionId(): string | undefined {
@@ -77,13 +81,15 @@ export class CorrelatingTransport implements Transport {
     return this.#inner.start()
   }
 
-  close(): Promise<void> {
+  /** Lets the last cancellations arrive, ends the session at the server, and disconnects. */
+  async close(): Promise<void> {
+    await Promise.allSettled(this.#cancelling)
+    await this.#inner.close()
     this.#correlation.clear()
-    return this.#inner.close()
   }
 
   setProtocolVersion(version: string): void {
-    this.#inner.setProtocolVersion?.(version)
+    this.#inner.setProtocolVersion(version)
   }
 
   send(message: JSONRPCMessage, options?: TransportSendOptions): Promise<void> {
@@ -93,15 +99,12 @@ export class CorrelatingTransport implements Transport {
     return this.#inner.send(message, options)
   }
 
-  /** Waits until the cancellations that are under way have arrived. */
-  async settled(): Promise<void> {
-    await Promise.allSettled(this.#cancelling)
-  }
-
   async #request(message: JSONRPCRequest, options: TransportSendOptions | undefined): Promise<void> {
     const call = carried(options?.headers) ?? this.#owner
     const requestSignal = signalOf(call, this.#owner, options?.requestSignal)
     this.#correlation.open(message.id, call)
+    // Nothing tells when a program has read a request.
+    if (this.#inner.kind === "stdio") this.#correlation.setWritten(message.id, true)
     try {
       await this.#inner.send(message, {
         ...options,
@@ -112,14 +115,23 @@ export class CorrelatingTransport implements Transport {
         },
         onRequestStreamEnd: () => {
           options?.onRequestStreamEnd?.()
-          // Still awaited: the stream broke off and cannot be resumed. The SDK would wait for the timeout.
-          if (this.#correlation.close(message.id)) call.fail(new ConnectionClosed({ description: STREAM_ENDED }))
+          // The stream broke off and cannot be resumed. The SDK would wait for the timeout.
+          this.#lose(message.id, new ConnectionClosed({ description: STREAM_ENDED }))
         }
       })
     } catch (error) {
       this.#correlation.close(message.id)
       throw error
     }
+  }
+
+  /** Ends the call of a request that is still awaited and will not be answered. */
+  #lose(id: RequestId, reason: McpErrorReason): void {
+    const call = this.#correlation.request(id)
+    if (call === undefined) return
+    this.#correlation.close(id)
+    if (call !== this.#owner) return call.fail(reason)
+    this.onmessage?.({ jsonrpc: "2.0", id, error: { code: CONNECTION_CLOSED, message: reason.message } })
   }
 
   #cancel(message: JSONRPCMessage, id: RequestId): Promise<void> {
@@ -139,6 +151,9 @@ export class CorrelatingTransport implements Transport {
     return sending
   }
 }
+
+/** The code by which both SDKs tell their callers that a connection was closed. */
+const CONNECTION_CLOSED = -32_000
 
 const STREAM_ENDED = "the server ended its answer before it was complete"
 

@@ -119,6 +119,43 @@ export class ConnectionClosed extends Data.TaggedError("ConnectionClosed")<{ rea
   }
 }
 
+/** The program of a stdio server was not started: not trusted, not found, or a variable of it is not set. */
+export class ProgramNotStarted extends Data.TaggedError("ProgramNotStarted")<{ readonly error: HeaderError }> {
+  override get message(): string {
+    return this.error.message
+  }
+}
+
+/** The program of a stdio server ended, or was ended for what it did; the next connect starts it anew. */
+export class ProgramEnded extends Data.TaggedError("ProgramEnded")<{
+  readonly server: string
+  /** What it did, such as `exited with code 1`. */
+  readonly ending: string
+  /** The exit code, where it exited. */
+  readonly code: number | undefined
+  /** The signal, where one ended it. */
+  readonly signal: string | undefined
+  /** The last lines of its standard error, with all masked that may be a secret. */
+  readonly standardError: ReadonlyArray<string>
+  /** Credential-like variables that were taken out of its environment. */
+  readonly withheld: ReadonlyArray<string>
+}> {
+  override get message(): string {
+    return [
+      this.standardError.length === 0
+        ? `the program ${this.ending}, and wrote nothing to standard error`
+        : `the program ${this.ending}; the end of its standard error, masked:`,
+      ...this.standardError.map((line) => `  ${line}`),
+      ...(this.withheld.length === 0
+        ? []
+        : [
+            `These variables were taken out of its environment: ${this.withheld.join(", ")}; ` +
+              `allow one with: letterhead trust approve ${this.server} --pass-env NAME`
+          ])
+    ].join("\n")
+  }
+}
+
 /** The call is made on behalf of somebody else than the connection; nothing was sent (design rule 9). */
 export class PrincipalMismatch extends Data.TaggedError("PrincipalMismatch")<{
   /** Whose connection it is. */
@@ -147,6 +184,8 @@ export type McpErrorReason =
   | ProtocolFailed
   | TransportUnsupported
   | ConnectionClosed
+  | ProgramNotStarted
+  | ProgramEnded
   | PrincipalMismatch
 
 /** The one error of `@letterhead/mcp`. */

@@ -5,7 +5,7 @@
  * It is counted by the scopes that hold it; the last one to close ends the MCP session and disconnects. The dispatcher
  * and every connection end with the layer.
  *
- * Refuses what it cannot do: programs (`stdio`) and HTTP+SSE are errors of their own, not attempts.
+ * Refuses what it cannot do: programs (`stdio`) are an error of their own, not an attempt.
  */
 import { type CallContext, CurrentCall } from "@letterhead/core/call/CallContext"
 import { HeaderResolver } from "@letterhead/core/HeaderResolver"
@@ -94,7 +94,7 @@ export const make = Effect.gen(function* () {
   return McpTransport.of({ connect })
 })
 
-/** Connections over Streamable HTTP. Provide `HttpDispatcher` for a proxy or a pool of one's own. */
+/** Connections over HTTP. Provide `HttpDispatcher` for a proxy or a pool of one's own. */
 export const layer: Layer.Layer<McpTransport, never, McpConfig | HeaderResolver> = Layer.effect(McpTransport, make)
 
 /** What a connection is kept under: the principal and the entry. Who opened it is carried along. */
@@ -120,10 +120,8 @@ class ConnectionKey implements Equal.Equal {
   }
 }
 
-const unsupportedTransport = (entry: ServerEntry): string | undefined => {
-  if (entry.endpoint.type === "stdio") return "stdio"
-  return entry.endpoint.transport === "sse" ? "sse" : undefined
-}
+const unsupportedTransport = (entry: ServerEntry): string | undefined =>
+  entry.endpoint.type === "stdio" ? "stdio" : undefined
 
 /** Ids for calls to which the runtime gave none; unique within the layer. */
 const callIds = (): (() => string) => {

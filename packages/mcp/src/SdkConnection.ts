@@ -6,47 +6,27 @@
  * The SDK's response cache is neither read nor filled: what one session may see is not shown to another, and one
  * session's list makes no other session's call fail. Output schemas are therefore not checked here.
  */
-import { type CallContext, CurrentCall } from "@letterhead/core/call/CallContext"
-import type { ConnectionHeaders } from "@letterhead/core/HeaderResolver"
-import type { ServerEntry } from "@letterhead/core/server/ServerEntry"
-import {
-  type CacheableRequestOptions,
-  type CallToolResult,
-  Client,
-  ProtocolError,
-  StreamableHTTPClientTransport
-} from "@modelcontextprotocol/client"
+import { CurrentCall } from "@letterhead/core/call/CallContext"
+import { type CacheableRequestOptions, type CallToolResult, Client, ProtocolError } from "@modelcontextprotocol/client"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { Dispatcher } from "undici"
 import { Call } from "./Call.ts"
-import { MakeCorrelation } from "./CallCorrelation.ts"
-import { carry, CorrelatingTransport } from "./CorrelatingTransport.ts"
+import { carry } from "./CorrelatingTransport.ts"
 import type { CallOptions, McpConnection } from "./McpConnection.ts"
 import { CallTimedOut, McpError, type McpErrorReason, PrincipalMismatch } from "./McpError.ts"
-import { RequestHeaders } from "./RequestHeaders.ts"
+import * as OpenTransport from "./OpenTransport.ts"
 import * as SdkFailure from "./SdkFailure.ts"
 import { ToolParameters } from "./ToolParameters.ts"
 
 /** Milliseconds until a call is given up, where its caller names no time. */
 export const CALL_TIMEOUT_DEFAULT = 60_000
-/** Milliseconds that ending the session and the last cancellations may take. */
-export const CLOSE_TIMEOUT = 2_000
-
 /** The SDK's own timer is kept out of the way: Effect's decides, and it can be tested. */
 const SDK_TIMEOUT = 2 ** 31 - 1
 
 const CLIENT_INFO = { name: "letterhead", version: "0.0.0" } as const
 
-export interface OpenOptions {
-  readonly entry: ServerEntry
-  /** The facts of the one who opened the connection. */
-  readonly owner: CallContext
-  readonly headers: ConnectionHeaders
-  readonly dispatcher: Dispatcher
-  /** What the layer was built with; the fiber of a call goes before it. */
-  readonly services: Context.Context<never>
+export interface OpenOptions extends OpenTransport.OpenOptions {
   /** Makes up the id of a call that has none. */
   readonly nextCallId: () => string
 }
@@ -55,19 +35,11 @@ export interface OpenOptions {
 export const open = Effect.fn("McpConnection.open")(function* (
   options: OpenOptions
 ): Effect.fn.Return<McpConnection, McpError, Scope.Scope> {
-  const { entry, headers, dispatcher } = options
-  const correlation = (yield* MakeCorrelation)()
-  const { method: _method, tool: _tool, callId: _callId, ...facts } = options.owner
-  const context: CallContext = { ...facts, server: entry.name }
-  const owner = new Call(context, Context.merge(options.services, yield* Effect.context()))
+  const { entry } = options
+  const { transport, owner, correlation } = yield* OpenTransport.open(options)
+  const { context } = owner
   const failed = (reason: McpErrorReason) => new McpError({ server: entry.name, reason })
-
-  const { fetch } = new RequestHeaders({ server: entry.name, headers, correlation, owner, dispatcher })
-  const http = new StreamableHTTPClientTransport(headers.url, { fetch })
-  const transport = new CorrelatingTransport(http, correlation, owner)
   const client = new Client(CLIENT_INFO, { versionNegotiation: { mode: "auto" } })
-
-  yield* Effect.addFinalizer(() => close(client, transport, http))
   yield* Effect.tryPromise({
     try: () => client.connect(transport, { timeout: SDK_TIMEOUT }),
     catch: (error) => failed(SdkFailure.reason(error, owner, owner))
@@ -185,15 +157,3 @@ const callTool = async (
     return call()
   }
 }
-
-/** Lets the last cancellations arrive, ends the MCP session with the connection's headers, and disconnects. */
-const close = (client: Client, transport: CorrelatingTransport, http: StreamableHTTPClientTransport) =>
-  Effect.promise(() => transport.settled()).pipe(
-    // Nothing to end in the modern era. What the server makes of it changes nothing here.
-    Effect.andThen(Effect.ignore(Effect.tryPromise(() => http.terminateSession()))),
-    // A finalizer cannot be interrupted, and what cannot be interrupted has no timeout.
-    Effect.interruptible,
-    Effect.timeoutOption(CLOSE_TIMEOUT),
-    Effect.andThen(Effect.promise(() => transport.close())),
-    Effect.andThen(Effect.promise(() => client.close()))
-  )

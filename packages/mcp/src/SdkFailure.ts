@@ -4,7 +4,7 @@
  * No error of the SDK is passed on, not as a cause either: its messages and data quote what the server sent, which may
  * quote what we sent. Its text is masked with the headers of the call and of the connection.
  */
-import { ProtocolError, SdkError, SdkErrorCode, SdkHttpError } from "@modelcontextprotocol/client"
+import { ProtocolError, SdkError, SdkErrorCode, SdkHttpError, SseError } from "@modelcontextprotocol/client"
 import type { Call } from "./Call.ts"
 import * as Masking from "./Masking.ts"
 import {
@@ -29,6 +29,7 @@ export const reason = (error: unknown, call: Call, owner: Call): McpErrorReason 
   }
   if (error instanceof SdkHttpError) return ofHttp(error, describe)
   if (error instanceof SdkError) return ofSdk(error, describe)
+  if (error instanceof SseError) return ofSse(error)
   if (error instanceof SyntaxError) return new ProtocolFailed({ code: undefined, description: NOT_JSON })
   if (error instanceof TypeError && error.message === "terminated") {
     return new ConnectionClosed({ description: "the connection broke while the answer was being read" })
@@ -41,6 +42,7 @@ export const reason = (error: unknown, call: Call, owner: Call): McpErrorReason 
 
 const NOT_JSON = "the server answered with something that is not JSON; is this the URL of an MCP server?"
 const NOT_MCP = "the server answered with something that is not MCP; is this the URL of an MCP server?"
+const NOT_SSE = "the server answered with something that is not an event stream; is this the URL of an SSE server?"
 
 const ofHttp = (error: SdkHttpError, describe: (text: string) => string): McpErrorReason => {
   const text = error.data["text"]
@@ -56,6 +58,11 @@ const ofHttp = (error: SdkHttpError, describe: (text: string) => string): McpErr
       return new HttpFailed({ status: error.status, description })
   }
 }
+
+const ofSse = ({ code }: SseError): McpErrorReason =>
+  code === undefined || code < 400
+    ? new ProtocolFailed({ code: undefined, description: NOT_SSE })
+    : new HttpFailed({ status: code, description: "the server offers no event stream at this URL" })
 
 const ofSdk = (error: SdkError, describe: (text: string) => string): McpErrorReason => {
   switch (error.code) {

@@ -252,7 +252,7 @@ describe("the beginning", () => {
     })
   )
 
-  it.live("an unknown server, a program and HTTP+SSE have errors of their own, and nothing is sent", () =>
+  it.live("an unknown server and a program have errors of their own, and nothing is sent", () =>
     Effect.gen(function* () {
       const harness = yield* Harness.make({ era: "modern" })
       const reasonFor = (server: Parameters<typeof harness.transport.connect>[0]) =>
@@ -261,10 +261,6 @@ describe("the beginning", () => {
       assert.deepInclude(yield* reasonFor(EntryFixture.entry({ stdio: { command: "node" } })), {
         _tag: "TransportUnsupported",
         transport: "stdio"
-      })
-      assert.deepInclude(yield* reasonFor(EntryFixture.entry({ url: harness.server.url, transport: "sse" })), {
-        _tag: "TransportUnsupported",
-        transport: "sse"
       })
       assert.deepStrictEqual(yield* harness.server.requests, [])
       const auto = EntryFixture.entry({ url: harness.server.url, transport: "auto" })

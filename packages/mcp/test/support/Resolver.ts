@@ -5,11 +5,14 @@
 import type { CallContext } from "@letterhead/core/call/CallContext"
 import { HeaderResolver } from "@letterhead/core/HeaderResolver"
 import type { HeaderError } from "@letterhead/core/headers/HeaderError"
-import { type Provenance, ResolvedHeaders } from "@letterhead/core/headers/ResolvedHeaders"
+import * as HeaderPatch from "@letterhead/core/headers/HeaderPatch"
+import { merge, type ResolvedHeaders } from "@letterhead/core/headers/ResolvedHeaders"
 import type { ServerEntry } from "@letterhead/core/server/ServerEntry"
+import { Rank } from "@letterhead/core/sources/HeaderSource"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
 import * as Semaphore from "effect/Semaphore"
 
 export interface ResolverOptions {
@@ -94,15 +97,18 @@ export const make = (options: ResolverOptions = {}) => {
   return { state, layer }
 }
 
-/** Fields as if a helper had supplied them. */
+/** Fields as if a helper had supplied them; names that no source may set are taken too. */
 export const resolvedOf = (fields: Readonly<Record<string, string>>, generation = 1): ResolvedHeaders =>
-  new ResolvedHeaders(
-    Object.entries(fields).map(([name, value]): Provenance => ({
-      name,
-      value: Redacted.make(value),
-      source: "helper",
-      declared: "node ./headers.js",
-      shadowed: []
-    })),
-    new Map([["helper", generation]])
+  Result.getOrThrow(
+    merge([
+      {
+        ...HeaderPatch.empty("helper", Rank.helper),
+        generation,
+        set: Object.entries(fields).map(([name, value]) => ({
+          name,
+          value: Redacted.make(value),
+          declared: "node ./headers.js"
+        }))
+      }
+    ])
   )
