@@ -6,9 +6,9 @@
  */
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
-import { HeaderTooLarge } from "./HeaderError.ts"
-import { FIELD_COUNT_LIMIT, foldName, TOTAL_LIMIT } from "./HeaderField.ts"
+import type { HeaderTooLarge } from "./HeaderError.ts"
 import type { HeaderPatch } from "./HeaderPatch.ts"
+import { MergedFields } from "./MergedFields.ts"
 
 /** A statement of a source about a field. */
 export interface Statement {
@@ -30,115 +30,76 @@ export interface Provenance extends Statement {
   readonly notSent?: string
 }
 
+/** Made by {@link merge} alone. */
 export class ResolvedHeaders {
-  /** One entry per field, sent or not, in the order the fields were first named. */
-  readonly provenance: ReadonlyArray<Provenance>
-  /** The generation of every source that took part. */
-  readonly generations: ReadonlyMap<string, number>
+  /** In order of rank. */
+  readonly #patches: ReadonlyArray<HeaderPatch>
+  readonly #fields: MergedFields
+  #provenance: ReadonlyArray<Provenance> | undefined
+  #generations: ReadonlyMap<string, number> | undefined
+  #revealed: ReadonlyArray<readonly [name: string, value: string]> | undefined
 
-  constructor(provenance: ReadonlyArray<Provenance>, generations: ReadonlyMap<string, number>) {
-    this.provenance = provenance
-    this.generations = generations
+  private constructor(patches: ReadonlyArray<HeaderPatch>, fields: MergedFields) {
+    this.#patches = patches
+    this.#fields = fields
+  }
+
+  /** No headers at all. */
+  static readonly none: ResolvedHeaders = new ResolvedHeaders([], new MergedFields())
+
+  /** One entry per field, sent or not, in the order the fields were first named. */
+  get provenance(): ReadonlyArray<Provenance> {
+    return (this.#provenance ??= Array.from(this.#fields.all(), (field) => field.provenance))
+  }
+
+  /** The generation of every source that took part. */
+  get generations(): ReadonlyMap<string, number> {
+    return (this.#generations ??= new Map(this.#patches.map(({ source, generation }) => [source, generation])))
   }
 
   /** The entry of a field that is sent, by name without regard to case. */
   get(name: string): Provenance | undefined {
-    const folded = foldName(name)
-    return this.provenance.find((entry) => entry.value !== undefined && foldName(entry.name) === folded)
+    const field = this.#fields.get(name)
+    return field?.value === undefined ? undefined : field.provenance
   }
 
   /**
    * The fields in plain text: the single exit. Called where the request is written, and by a hook's own copy.
    */
   reveal(): ReadonlyArray<readonly [name: string, value: string]> {
-    return this.provenance.flatMap((entry) =>
-      entry.value === undefined ? [] : [[entry.name, Redacted.value(entry.value)] as const]
-    )
+    return (this.#revealed ??= Array.from(this.#fields.all()).flatMap(({ name, value }) =>
+      value === undefined ? [] : [[name, Redacted.value(value)] as const]
+    ))
+  }
+
+  /**
+   * What further patches make of these headers: the same as {@link merge} of all patches at once.
+   *
+   * Where none of them ranks below a patch that is merged already, it costs as much as they say themselves.
+   */
+  and(patches: ReadonlyArray<HeaderPatch>): Result.Result<ResolvedHeaders, HeaderTooLarge> {
+    if (patches.length === 0) return Result.succeed(this)
+    const all = [...this.#patches, ...patches]
+    const known = isAscending(all, this.#patches.length) ? this.#patches.length : 0
+    // A stable sort: equal ranks stay in the order given.
+    if (known === 0) all.sort((a, b) => a.rank - b.rank)
+    const fields = new MergedFields(known === 0 ? undefined : this.#fields)
+    for (const patch of known === 0 ? all : patches) fields.add(patch)
+    return fields.defect === undefined ? Result.succeed(new ResolvedHeaders(all, fields)) : Result.fail(fields.defect)
   }
 }
 
 /** No headers at all. */
-export const none = new ResolvedHeaders([], new Map())
+export const none: ResolvedHeaders = ResolvedHeaders.none
 
 /**
  * Merges patches into the headers of one request; pure, and the only judge between sources (design rule 1).
  *
  * Fails where the fields together exceed the count or the bytes that a request may carry.
  */
-export const merge = (patches: ReadonlyArray<HeaderPatch>): Result.Result<ResolvedHeaders, HeaderTooLarge> => {
-  const ordered = patches.map((patch, index) => ({ patch, index }))
-  ordered.sort((a, b) => a.patch.rank - b.patch.rank || a.index - b.index)
+export const merge = (patches: ReadonlyArray<HeaderPatch>): Result.Result<ResolvedHeaders, HeaderTooLarge> =>
+  none.and(patches)
 
-  const fields = new Map<string, Provenance>()
-  const generations = new Map<string, number>()
-  for (const { patch } of ordered) {
-    generations.set(patch.source, patch.generation)
-    for (const field of patch.set) {
-      const below = fields.get(foldName(field.name))
-      const shadowed = shadowOf(below)
-      fields.set(foldName(field.name), {
-        name: field.name,
-        value: field.value,
-        source: patch.source,
-        declared: field.declared,
-        shadowed,
-        won: whyWon(patch, below, shadowed)
-      })
-    }
-    for (const field of patch.remove) {
-      const below = fields.get(foldName(field.name))
-      // Nobody states it: there is nothing to remove, and why it is left out stays.
-      if (below === undefined || isLeftOut(below)) continue
-      fields.set(foldName(field.name), {
-        name: field.name,
-        value: undefined,
-        source: patch.source,
-        declared: field.declared,
-        shadowed: shadowOf(below),
-        notSent: `removed by ${patch.source}`
-      })
-    }
-    for (const field of patch.omitted) {
-      // A source that says nothing in the end does not displace one that said something.
-      if (fields.has(foldName(field.name))) continue
-      fields.set(foldName(field.name), {
-        name: field.name,
-        value: undefined,
-        source: patch.source,
-        declared: field.declared,
-        shadowed: [],
-        notSent: field.why
-      })
-    }
-  }
-
-  const provenance = [...fields.values()]
-  const sent = provenance.filter((entry) => entry.value !== undefined)
-  if (sent.length > FIELD_COUNT_LIMIT) {
-    return Result.fail(new HeaderTooLarge({ rule: `a request has at most ${FIELD_COUNT_LIMIT} fields from sources` }))
-  }
-  const bytes = sent.reduce(
-    (total, entry) => total + entry.name.length + (entry.value === undefined ? 0 : Redacted.value(entry.value).length),
-    0
-  )
-  if (bytes > TOTAL_LIMIT) {
-    return Result.fail(
-      new HeaderTooLarge({ rule: `the fields of a request have at most ${TOTAL_LIMIT} bytes together` })
-    )
-  }
-  return Result.succeed(new ResolvedHeaders(provenance, generations))
-}
-
-/** What a statement about a field beats: the one before it and what that beat. What was left out states nothing. */
-const shadowOf = (below: Provenance | undefined): ReadonlyArray<Statement> =>
-  below === undefined || isLeftOut(below) ? [] : [{ source: below.source, declared: below.declared }, ...below.shadowed]
-
-const isLeftOut = (field: Provenance): boolean => field.value === undefined && field.shadowed.length === 0
-
-const whyWon = (patch: HeaderPatch, below: Provenance | undefined, shadowed: ReadonlyArray<Statement>): string => {
-  const others = [...new Set(shadowed.map(({ source }) => source))].filter((source) => source !== patch.source)
-  if (below === undefined || shadowed.length === 0) return "nothing else sets it"
-  if (others.length === 0) return `${patch.source} states it more than once; the last statement counts`
-  const reason = patch.rankedFor === undefined ? "" : `: ${patch.rankedFor}`
-  return `${patch.source} ranks above ${others.join(", ")}${reason}`
-}
+/** Whether no patch from an index on ranks below the one before it. */
+const isAscending = (patches: ReadonlyArray<HeaderPatch>, from: number): boolean =>
+  patches.every((patch, index) => index < from || patch.rank >= (patches[index - 1] ?? patch).rank)

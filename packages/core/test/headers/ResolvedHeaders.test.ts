@@ -166,6 +166,20 @@ describe("merge", () => {
   )
 
   it.prop(
+    "what was merged and further patches give what all of them give at once, and the first are left as they were",
+    { patches, further: patches },
+    ({ further, patches }) => {
+      const first = patchesOf(patches)
+      const second = patchesOf(further).map((patch) => ({ ...patch, source: `further-${patch.source}` }))
+      const before = merged(first)
+      const text = said(before)
+      assert.strictEqual(said(Result.getOrThrow(before.and(second))), said(merged([...first, ...second])))
+      assert.strictEqual(said(before), text)
+    },
+    RUNS
+  )
+
+  it.prop(
     "the generation of every source that took part is known",
     { patches },
     ({ patches }) => {
@@ -197,6 +211,9 @@ describe("merge", () => {
       const fits = left <= 64 && left * (5 + size) <= 12 * 1024
       const result = merge([below, above])
       assert.strictEqual(Result.isSuccess(result), fits)
+      // What is removed again makes room, however it is put together.
+      const onto = Result.flatMap(merge([below]), (headers) => headers.and([above]))
+      if (Result.isSuccess(merge([below]))) assert.strictEqual(Result.isSuccess(onto), fits)
       if (Result.isFailure(result)) assert.instanceOf(result.failure, HeaderTooLarge)
     },
     RUNS
