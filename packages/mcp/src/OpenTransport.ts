@@ -56,8 +56,8 @@ export const open = Effect.fnUntraced(function* (
   const { method: _method, tool: _tool, callId: _callId, ...facts } = options.owner
   const owner = new Call({ ...facts, server: entry.name }, Context.merge(options.services, yield* Effect.context()))
   const request = { server: entry.name, headers, correlation, owner, dispatcher }
-  const { nextDoubleUnsafe: chance } = yield* Random.Random
-  const streams = new StreamRetries(chance)
+  const random = yield* Random.Random
+  const streams = new StreamRetries(() => random.nextDoubleUnsafe())
 
   const make = (kind: CarrierKind, lost: () => void): Carrier => {
     if (kind === "sse") return { kind, transport: new SseTransport(headers.url, new RequestHeaders(request).fetch) }
