@@ -6,6 +6,7 @@ import { NodeStreamableHTTPServerTransport } from "@modelcontextprotocol/node"
 import { type EventStore, isInitializeRequest, type JSONRPCMessage, type McpServer } from "@modelcontextprotocol/server"
 import { randomUUID } from "node:crypto"
 import type * as Http from "node:http"
+import { type Changed, notifyChanged } from "./LoopbackServerTools.ts"
 
 /** Milliseconds after which a client is told to resume a stream that was closed. */
 const RESUME_DELAY = 20
@@ -20,10 +21,16 @@ export class Sessions {
   private readonly sessions = new Map<string, Session>()
   private readonly makeServer: () => McpServer
   private readonly responses: "json" | "sse"
+  private readonly keepAlive: number
 
-  constructor(options: { readonly makeServer: () => McpServer; readonly responses: "json" | "sse" }) {
+  constructor(options: {
+    readonly makeServer: () => McpServer
+    readonly responses: "json" | "sse"
+    readonly keepAlive: number
+  }) {
     this.makeServer = options.makeServer
     this.responses = options.responses
+    this.keepAlive = options.keepAlive
   }
 
   /** The ids of the open sessions, oldest first. */
@@ -48,9 +55,14 @@ export class Sessions {
     return session.transport.handleRequest(request, response, message)
   }
 
-  /** Tells every session that the list of tools changed, on its GET stream. */
-  async notifyToolsChanged(): Promise<void> {
-    for (const { server } of this.sessions.values()) server.sendToolListChanged()
+  /** Tells every session that a list changed, on its GET stream. */
+  async notifyChanged(list: Changed): Promise<void> {
+    for (const { server } of this.sessions.values()) notifyChanged(server, list)
+  }
+
+  /** Says something in the log of every session, on its GET stream. */
+  async log(data: string): Promise<void> {
+    for (const { server } of this.sessions.values()) await server.sendLoggingMessage({ level: "info", data })
   }
 
   /** Closes the GET stream of every session; a client opens it again. */
@@ -73,7 +85,7 @@ export class Sessions {
       enableJsonResponse: this.responses === "json",
       eventStore: events,
       retryInterval: RESUME_DELAY,
-      keepAliveMs: 0,
+      keepAliveMs: this.keepAlive,
       onsessioninitialized: (id) => void this.sessions.set(id, session),
       onsessionclosed: (id) => void this.sessions.delete(id)
     })

@@ -9,11 +9,18 @@
  * | `fail` | answers a result with `isError` and the text of `message` |
  * | `drop` | legacy and SSE: closes the POST's stream after its first event and answers after `ms` milliseconds on the stream that the client resumes; otherwise only waits |
  * | `region` | its argument `region` is annotated `x-mcp-header`: a modern client repeats it in `Mcp-Param-Region` |
- * | `ask` | legacy and SSE: pings the client in the middle of the call, so that the client posts a reply |
+ * | `ask` | legacy and streams: pings the client in the middle of the call, so that the client posts a reply |
+ * | `progress` | reports progress `count` times, where the call asks for it |
+ * | `log` | logs `text`, where the client wants logs |
+ * | `elicit` | asks the user `count` questions, one after the other, and answers the replies with blanks between them |
+ * | `sample` | asks the client's model about `text` |
+ * | `roots` | asks the client for its roots |
  *
- * The prompt `greeting` takes a `session` argument; the resource is `loopback://note`.
+ * The last three are multi-round-trip requests in the modern era, and requests of the server in the legacy one. The
+ * prompt `greeting` takes a `session` argument; the resource is `loopback://note`.
  */
 import { type CallToolResult, fromJsonSchema, McpServer, type ServerContext } from "@modelcontextprotocol/server"
+import * as LoopbackServerDialogues from "./LoopbackServerDialogues.ts"
 import { MARK_ARGUMENT } from "./RecordedRequest.ts"
 
 /** A call of `slow` that reached the server. */
@@ -31,7 +38,7 @@ export const RESOURCE_URI = "loopback://note"
 
 /** A server with all of the above; one per session (legacy) or per request (modern). */
 export const makeServer = (slowCalls: SlowCalls): McpServer => {
-  const server = new McpServer({ name: SERVER_NAME, version: SERVER_VERSION })
+  const server = new McpServer({ name: SERVER_NAME, version: SERVER_VERSION }, { capabilities: { logging: {} } })
 
   server.registerTool("echo", { description: "Returns its arguments", inputSchema: anything }, (args) =>
     text(JSON.stringify(args))
@@ -70,10 +77,7 @@ export const makeServer = (slowCalls: SlowCalls): McpServer => {
     text(args.region)
   )
 
-  server.registerTool("ask", { description: "Pings the client", inputSchema: anything }, async (_args, context) => {
-    await context.mcpReq.send({ method: "ping" }, { timeout: ASK_TIMEOUT })
-    return text("answered")
-  })
+  LoopbackServerDialogues.register(server)
 
   server.registerPrompt("greeting", { description: "Greets", argsSchema: marked }, (args) => ({
     messages: [{ role: "user", content: { type: "text", text: `hello ${args.session ?? "nobody"}` } }]
@@ -86,10 +90,23 @@ export const makeServer = (slowCalls: SlowCalls): McpServer => {
   return server
 }
 
+/** A list that can change. */
+export type Changed = "tools" | "prompts" | "resources"
+
+/** Tells the client of a legacy session that a list changed. */
+export const notifyChanged = (server: McpServer, list: Changed): void => {
+  switch (list) {
+    case "tools":
+      return server.sendToolListChanged()
+    case "prompts":
+      return server.sendPromptListChanged()
+    case "resources":
+      return server.sendResourceListChanged()
+  }
+}
+
 /** Milliseconds after which `drop` answers where the call names no time. */
 const DROP_DELAY = 50
-/** Milliseconds that `ask` gives the client for its reply. */
-const ASK_TIMEOUT = 5_000
 
 // Compiled once: the modern era makes a server per request.
 const anything = fromJsonSchema<Record<string, unknown>>({ type: "object" })

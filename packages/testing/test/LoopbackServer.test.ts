@@ -4,10 +4,9 @@ import * as LoopbackServer from "@letterhead/testing/LoopbackServer"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as Http from "node:http"
-import { callTool, connect } from "./ClientFixture.ts"
+import { callTool, connect, eventually } from "./ClientFixture.ts"
 
 const KINDS = (["legacy", "modern", "both"] as const).flatMap((era) =>
   (["json", "sse"] as const).map((responses) => ({ era, responses }))
@@ -305,7 +304,3 @@ describe("LoopbackServer", () => {
     })
   )
 })
-
-/** The first value that satisfies the predicate; the test's own time limit ends the wait. */
-const eventually = <A>(value: Effect.Effect<A>, predicate: (value: A) => boolean): Effect.Effect<A> =>
-  Effect.repeat(value, { schedule: Schedule.spaced("10 millis"), until: predicate })

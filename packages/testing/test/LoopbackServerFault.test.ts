@@ -1,9 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as LoopbackServer from "@letterhead/testing/LoopbackServer"
 import * as LoopbackServerFault from "@letterhead/testing/LoopbackServerFault"
+import type { RecordedRequest } from "@letterhead/testing/RecordedRequest"
 import * as RecordingServer from "@letterhead/testing/RecordingServer"
 import * as Effect from "effect/Effect"
-import { callTool, connect } from "./ClientFixture.ts"
+import * as Fiber from "effect/Fiber"
+import * as Http from "node:http"
+import { callTool, connect, eventually } from "./ClientFixture.ts"
 
 const post = (url: string, init: RequestInit = {}) =>
   Effect.promise(() => fetch(url, { method: "POST", body: "{}", redirect: "manual", ...init }))
@@ -152,4 +155,153 @@ describe("LoopbackServerFault", () => {
       assert.strictEqual(yield* readToEnd(response), "broken")
     })
   )
+
+  it.live.each(["before headers", "after headers", "within body"] as const)("resets the socket %s", (reset) =>
+    Effect.gen(function* () {
+      const server = yield* LoopbackServer.make({ era: "both" })
+      yield* server.respondNext({ reset })
+      const { started, error } = yield* exchange(server.url)
+      assert.strictEqual(started, reset !== "before headers")
+      assert.strictEqual(error, "ECONNRESET")
+    })
+  )
+
+  it.live("says no more within a JSON body until the client gives up", () =>
+    Effect.gen(function* () {
+      const server = yield* LoopbackServer.make({ era: "both" })
+      yield* server.respondNext({ hang: "within body" })
+      const response = yield* post(server.url, { signal: AbortSignal.timeout(200) })
+      assert.strictEqual(response.headers.get("content-type"), "application/json")
+      assert.strictEqual(yield* readToEnd(response), "broken")
+    })
+  )
+
+  it.live("trickles header fields, so that an answer never begins", () =>
+    Effect.gen(function* () {
+      const server = yield* LoopbackServer.make({ era: "both" })
+      yield* server.respondNext({ trickle: "headers", interval: 5 })
+      const result = yield* Effect.promise(() =>
+        fetch(server.url, { method: "POST", body: "{}", signal: AbortSignal.timeout(200) }).then(
+          () => "answered",
+          () => "gave up"
+        )
+      )
+      assert.strictEqual(result, "gave up")
+    })
+  )
+
+  it.live.each([
+    ["body", "application/json", /^\{"jsonrpc":"2.0","padding":"x+$/],
+    ["event", "text/event-stream", /^data: x+$/],
+    ["comments", "text/event-stream", /^(: x{8}\n\n)+$/]
+  ] as const)("goes on with %s until the client gives up", ([trickle, type, expected]) =>
+    Effect.gen(function* () {
+      const server = yield* LoopbackServer.make({ era: "both" })
+      yield* server.respondNext({ trickle, interval: 0, bytes: 8 })
+      const response = yield* post(server.url)
+      assert.strictEqual(response.headers.get("content-type"), type)
+      const received = yield* Effect.promise(async () => {
+        let text = ""
+        for await (const chunk of response.body ?? []) {
+          text += Buffer.from(chunk).toString()
+          if (text.length >= 1000) break
+        }
+        return text
+      })
+      assert.match(received, expected)
+    })
+  )
+
+  it.live("floods with header fields", () =>
+    Effect.gen(function* () {
+      const server = yield* LoopbackServer.make({ era: "both" })
+      yield* server.respondNext(LoopbackServerFault.headerFlood(20_000))
+      const { started, error } = yield* exchange(server.url)
+      assert.isFalse(started)
+      assert.strictEqual(error, "HPE_HEADER_OVERFLOW")
+    })
+  )
+
+  it.live.each(["gzip", "deflate", "br"] as const)("answers in %s, which nobody asked for", (encoding) =>
+    Effect.gen(function* () {
+      const server = yield* LoopbackServer.make({ era: "both" })
+      yield* server.respondNext(LoopbackServerFault.compressed(encoding, ({ httpMethod }) => `it was ${httpMethod}`))
+      const response = yield* post(server.url)
+      assert.strictEqual(response.headers.get("content-encoding"), encoding)
+      assert.strictEqual(yield* readToEnd(response), "read it was POST")
+    })
+  )
+
+  it.live("says when to come again, and that a session is gone", () =>
+    Effect.gen(function* () {
+      const server = yield* LoopbackServer.make({ era: "both" })
+      yield* server.respondNext(LoopbackServerFault.retryLater(503, "soon"))
+      yield* server.respondNext(LoopbackServerFault.sessionNotFound)
+      const later = yield* post(server.url)
+      assert.deepStrictEqual([later.status, later.headers.get("retry-after")], [503, "soon"])
+      const gone = yield* post(server.url)
+      assert.strictEqual(gone.status, 404)
+      assert.include(yield* readToEnd(gone), "Session not found")
+    })
+  )
+
+  it.live.each(["close", "reset"] as const)("%ss the answers that are under way", (how) =>
+    Effect.gen(function* () {
+      const server = yield* LoopbackServer.make({ era: "legacy" })
+      const client = yield* connect(server.url)
+      const failed = Effect.flip(Effect.tryPromise(() => client.callTool({ name: "slow", arguments: { ms: 60_000 } })))
+      yield* server.clear
+      const call = yield* Effect.forkChild(failed)
+      yield* eventually(server.slowCalls, (calls) => calls.length === 1)
+      assert.strictEqual(yield* server.breakOpen(how, ({ toolName }) => toolName === "slow"), 1)
+      yield* Fiber.join(call)
+      yield* eventually(
+        server.breakOpen(how, ({ toolName }) => toolName === "slow"),
+        (left) => left === 0
+      )
+    })
+  )
+
+  it.live("silences the streams that are open, while new requests are answered", () =>
+    Effect.gen(function* () {
+      const server = yield* LoopbackServer.make({ era: "legacy", keepAlive: 5 })
+      const client = yield* connect(server.url)
+      yield* eventually(server.requests, (requests) =>
+        requests.some((request) => isStream(request) && request.status === 200)
+      )
+      let told = 0
+      client.setNotificationHandler("notifications/tools/list_changed", () => {
+        told += 1
+      })
+      yield* server.notifyToolsChanged
+      yield* eventually(
+        Effect.sync(() => told),
+        (count) => count === 1
+      )
+      assert.strictEqual(yield* server.breakOpen("silence", isStream), 1)
+      yield* server.notifyToolsChanged
+      assert.strictEqual(yield* callTool(client, "echo"), "{}")
+      assert.strictEqual(yield* callTool(client, "slow", { ms: 100 }), "answered")
+      assert.strictEqual(told, 1)
+    })
+  )
 })
+
+const isStream = ({ httpMethod }: RecordedRequest) => httpMethod === "GET"
+
+/** Posts with Node's own client, which says how an answer ended. */
+const exchange = (url: string) =>
+  Effect.promise(
+    () =>
+      new Promise<{ readonly started: boolean; readonly error: string | undefined }>((resolve) => {
+        let started = false
+        const end = (error?: NodeJS.ErrnoException) => resolve({ started, error: error?.code })
+        Http.request(url, { method: "POST" }, (response) => {
+          started = true
+          response.once("error", end).once("end", () => end())
+          response.resume()
+        })
+          .once("error", end)
+          .end("{}")
+      })
+  )
