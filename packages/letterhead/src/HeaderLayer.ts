@@ -13,7 +13,7 @@ import type { SecretStore } from "@letterhead/core/secrets/SecretStore"
 import type { ConfigError } from "@letterhead/core/server/ConfigError"
 import { Environment } from "@letterhead/core/server/Environment"
 import * as McpConfig from "@letterhead/core/server/McpConfig"
-import type { ServerEntry } from "@letterhead/core/server/ServerEntry"
+import type { Origin, ServerEntry } from "@letterhead/core/server/ServerEntry"
 import type { HeaderSource } from "@letterhead/core/sources/HeaderSource"
 import * as HeaderSources from "@letterhead/core/sources/HeaderSources"
 import * as TrustGate from "@letterhead/core/trust/TrustGate"
@@ -34,6 +34,11 @@ export interface Options {
   readonly configFile?: string
   /** Entries in place of any file; each states its origin. */
   readonly servers?: ReadonlyArray<ServerEntry>
+  /**
+   * Entries as `mcpServers` of a file says them, in place of any file; `origin` says whose words they are. A bad one is
+   * skipped.
+   */
+  readonly values?: { readonly entries: Readonly<Record<string, unknown>>; readonly origin: Origin }
   /** Absolute folder of the person's own configuration. Default: see `Directories`. */
   readonly configDirectory?: string
   /** Absolute folder of what an administrator wrote for everybody. Default: see `Directories`. */
@@ -90,6 +95,7 @@ const platform = Layer.merge(NodeFileSystem.layer, NodePath.layer)
 
 const configuration = (options: Options, directories: Directories.Directories, environment: Environment) => {
   if (options.servers !== undefined) return McpConfig.layer(options.servers)
+  if (options.values !== undefined) return ConfigLayer.values(options.values.entries, options.values)
   const place = {
     cwd: options.cwd ?? process.cwd(),
     home: directories.home,

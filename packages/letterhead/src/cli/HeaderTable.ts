@@ -5,7 +5,8 @@
  * of a header stands in lines of its own beside it, and the path within a document is left out where a line is known.
  */
 import type { Provenance } from "@letterhead/core/headers/ResolvedHeaders"
-import { mask, withoutValues } from "./MaskedValue.ts"
+import { whyOf } from "../ExplainedHeader.ts"
+import { mask } from "../MaskedValue.ts"
 import { printableLine, shortened } from "./Printable.ts"
 import { render, type TableOptions, widthOf } from "./Table.ts"
 
@@ -13,20 +14,6 @@ export interface HeaderTableOptions extends TableOptions {
   /** Absolute folder that paths are shown relative to. */
   readonly cwd: string
 }
-
-/** What is said of the headers without any of their values in it. */
-export const safe = (headers: ReadonlyArray<Provenance>): ReadonlyArray<Provenance> => {
-  const values = headers.flatMap(({ value }) => (value === undefined ? [] : [value]))
-  return headers.map((field) => ({
-    ...field,
-    declared: withoutValues(field.declared, values),
-    shadowed: field.shadowed.map((shadow) => ({ ...shadow, declared: withoutValues(shadow.declared, values) }))
-  }))
-}
-
-/** Why a header has the value it has, or is not sent. */
-export const whyOf = (field: Provenance): string =>
-  field.value === undefined ? (field.notSent ?? "it has no value") : (field.won ?? "nothing else sets it")
 
 export const renderHeaders = (headers: ReadonlyArray<Provenance>, options: HeaderTableOptions): string => {
   const wide = {

@@ -7,16 +7,15 @@
  * }] }] }`. `value` is the mask, and absent where `sent` is false. `why` is a part of a sentence: why this value won, or
  * why nothing is sent. `declared` is a place in a file, a command, or a module; `shadowed` is what lost, highest first.
  */
-import type { Provenance } from "@letterhead/core/headers/ResolvedHeaders"
 import { McpConfig } from "@letterhead/core/server/McpConfig"
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
+import { explain, withoutSecrets } from "../../ExplainedHeader.ts"
 import { warnOf } from "../ConfigNotes.ts"
-import { renderHeaders, safe, whyOf } from "../HeaderTable.ts"
+import { renderHeaders } from "../HeaderTable.ts"
 import * as Incoming from "../Incoming.ts"
 import { withHeaders } from "../LazyLayers.ts"
-import { mask } from "../MaskedValue.ts"
 import { Output } from "../Output.ts"
 import { withProgress } from "../Progress.ts"
 import * as Session from "../Session.ts"
@@ -43,12 +42,12 @@ export const headers = Command.make(
         yield* Incoming.warnUnlisted(config, server, incoming)
         const provenance = yield* resolver
           .explain(entry, { ...call, server, method: "tools/call" })
-          .pipe(Effect.map(safe), withProgress(`asking the header sources of ${server}`))
+          .pipe(Effect.map(withoutSecrets), withProgress(`asking the header sources of ${server}`))
         if (output.json) {
           return yield* output.document({
             server,
             session: call.sessionId,
-            headers: provenance.map(describe)
+            headers: explain(provenance)
           })
         }
         if (provenance.length === 0) return yield* output.print(`No headers are configured for "${server}".`)
@@ -60,12 +59,3 @@ export const headers = Command.make(
 
 /** What a person who looks at the headers of a call would not guess. */
 const OF_HOOKS = "Hooks run for calls. What the connection itself sends has the other headers alone."
-
-const describe = (field: Provenance) => ({
-  name: field.name,
-  ...(field.value === undefined ? { sent: false } : { sent: true, value: mask(field.value) }),
-  why: whyOf(field),
-  source: field.source,
-  declared: field.declared,
-  shadowed: field.shadowed
-})

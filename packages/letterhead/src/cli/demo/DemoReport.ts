@@ -3,7 +3,7 @@ import { foldName } from "@letterhead/core/headers/HeaderField"
 import type { SentRequest } from "@letterhead/mcp/RequestObserver"
 import type { RecordedRequest } from "@letterhead/testing/RecordedRequest"
 import * as Redacted from "effect/Redacted"
-import { mask } from "../MaskedValue.ts"
+import { mask } from "../../MaskedValue.ts"
 
 /** One header of a call. */
 export interface DemoHeader {

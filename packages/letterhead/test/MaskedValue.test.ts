@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Redacted from "effect/Redacted"
-import { mask, REVEAL_ABOVE, REVEALED, withoutValues } from "../../src/cli/MaskedValue.ts"
+import { mask, REVEAL_ABOVE, REVEALED, withoutValues } from "../src/MaskedValue.ts"
 
 describe("MaskedValue", () => {
   it("shows the length, and of a long value the last two characters, and no other character of any value", () => {
