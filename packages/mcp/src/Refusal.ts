@@ -6,9 +6,19 @@
  */
 import { type ResolvedHeaders } from "@letterhead/core/headers/ResolvedHeaders"
 import { Rank } from "@letterhead/core/sources/HeaderSource"
-import type { Response } from "undici"
+import { HEADER_SIZE_LIMIT } from "./HttpDispatcher.ts"
+import type { HttpResponse } from "./HttpResponse.ts"
 import * as Masking from "./Masking.ts"
-import { Forbidden, HttpFailed, type McpErrorReason, RedirectRefused, Unauthorized, Unreachable } from "./McpError.ts"
+import {
+  Forbidden,
+  HttpFailed,
+  type McpErrorReason,
+  ProxyFailed,
+  RedirectRefused,
+  Unauthorized,
+  Unreachable
+} from "./McpError.ts"
+import * as RetryAfter from "./RetryAfter.ts"
 
 /** Bytes of an error body that are read. */
 export const BODY_LIMIT = 64 * 1024
@@ -16,15 +26,25 @@ export const BODY_LIMIT = 64 * 1024
 export const BODY_TIMEOUT = 2_000
 
 /** Whether the resolver may have a better credential for a request that was answered so (design rule 6). */
-export const isChallenge = (response: Response): boolean =>
+export const isChallenge = (response: HttpResponse): boolean =>
   response.status === 401 || (response.status === 403 && !isInsufficientScope(response))
 
 /** Whether an answer ends the request here; the SDK handles the others. */
-export const isFinal = ({ status }: Response): boolean =>
-  status === 401 || status === 403 || status === 408 || status === 429 || status >= 500
+export const isFinal = ({ status }: HttpResponse): boolean =>
+  status === 401 || status === 403 || status === 408 || status === 429 || status === 431 || status >= 500
 
-/** The reason that an answer which ends the request gives. Reads its body. */
-export const reason = async (response: Response, sent: ResolvedHeaders): Promise<McpErrorReason> => {
+/** Whether the server may answer the same request another time. */
+export const isPassing = ({ status }: HttpResponse): boolean => PASSING.has(status)
+
+const PASSING: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504])
+
+/** The reason that an answer which ends the request gives; `now` is the time in milliseconds. Reads its body. */
+export const reason = async (
+  response: HttpResponse,
+  sent: ResolvedHeaders,
+  now: number,
+  proxy: string | undefined
+): Promise<McpErrorReason> => {
   const description = await describe(response, sent)
   switch (response.status) {
     case 401: {
@@ -33,19 +53,45 @@ export const reason = async (response: Response, sent: ResolvedHeaders): Promise
     }
     case 403:
       return new Forbidden({ description })
-    default:
-      return new HttpFailed({ status: response.status, description })
+    case 431:
+      return new HttpFailed({ status: 431, description: `${description}; ${sizes(sent)}` })
+    default: {
+      const retryAfter = RetryAfter.parse(response.field("retry-after"), now)
+      return new HttpFailed({
+        status: response.status,
+        description: GATEWAY.has(response.status) ? description + byWayOf(proxy) : description,
+        ...(retryAfter === undefined ? {} : { retryAfter })
+      })
+    }
   }
+}
+
+/** What stands between may have said it, and not the server. */
+const GATEWAY: ReadonlySet<number> = new Set([502, 503, 504])
+
+/** Fields that are named where their sizes are shown. */
+const SIZES_SHOWN = 5
+
+/** How large the headers of the sources were, the largest first; never a value. */
+const sizes = (sent: ResolvedHeaders): string => {
+  const fields = sent
+    .reveal()
+    .map(([name, value]) => [name, value.length] as const)
+    .toSorted(([, a], [, b]) => b - a)
+  const total = fields.reduce((sum, [name, length]) => sum + name.length + length, 0)
+  const named = fields.slice(0, SIZES_SHOWN).map(([name, length]) => `${name} ${length}`)
+  const further = fields.length > SIZES_SHOWN ? [`${fields.length - SIZES_SHOWN} more`] : []
+  return `the sources supply ${total} bytes of headers: ${[...named, ...further].join(", ") || "none"}`
 }
 
 /**
  * The redirect that must not be followed, or `undefined`: one to another origin or another path, with credentials in
  * its URL, or one that changes the method. What is left, another query of the endpoint, the SDK follows.
  */
-export const redirect = (response: Response, method: string, url: URL): RedirectRefused | undefined => {
+export const redirect = (response: HttpResponse, method: string, url: URL): RedirectRefused | undefined => {
   if (!REDIRECTS.has(response.status)) return undefined
-  const location = response.headers.get("location")
-  const target = location === null ? null : URL.parse(location, url)
+  const location = response.field("location")
+  const target = location === undefined ? null : URL.parse(location, url)
   if (target === null) return undefined
   if (target.origin !== url.origin) {
     return new RedirectRefused({ target: target.origin === "null" ? target.protocol : target.origin })
@@ -58,9 +104,34 @@ export const redirect = (response: Response, method: string, url: URL): Redirect
 
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
 
-/** Why there was no answer at all. The URL is shown without its query. */
-export const unreachable = (error: unknown, url: URL): Unreachable =>
-  new Unreachable({ url: `${url.origin}${url.pathname}`, description: networkDescription(error) })
+/** Why there was no answer at all. The URL is shown without its query, the proxy that is set for it without credentials. */
+export const unreachable = (error: unknown, url: URL, proxy: string | undefined): Unreachable | ProxyFailed => {
+  const refused = proxy === undefined ? undefined : proxyDescription(error)
+  if (proxy !== undefined && refused !== undefined) return new ProxyFailed({ proxy, description: refused })
+  return new Unreachable({
+    url: `${url.origin}${url.pathname}`,
+    description: networkDescription(error) + byWayOf(proxy)
+  })
+}
+
+const byWayOf = (proxy: string | undefined): string =>
+  proxy === undefined ? "" : `; requests go through the proxy ${proxy}, except to what NO_PROXY names`
+
+/** What undici says of a proxy: its own words where it has no code for them, of which only the status is taken. */
+const proxyDescription = (error: unknown): string | undefined => {
+  if (codeOf(error) === "UND_ERR_PRX_CONN") return "closed the connection before it answered"
+  if (codeOf(error) === "UND_ERR_PRX_TLS") return "has a certificate for another host"
+  const message = error instanceof Error ? error.message : ""
+  const status = /^Proxy response \((\d+)\)|^Proxy Authentication Required \((407)\)/
+    .exec(message)
+    ?.slice(1)
+    .find(Boolean)
+  if (status === "407") return "asks for credentials, or refuses those that it was given (407)"
+  if (status !== undefined) return `answered ${status} instead of connecting to the server`
+  return message.startsWith("Proxy-Authorization should be sent")
+    ? "gets its credentials from its URL; a source may not set Proxy-Authorization where a proxy is used"
+    : undefined
+}
 
 /** Whom a 401 concerns: who supplied Authorization, else the highest source that supplied anything. */
 const credentialOf = (sent: ResolvedHeaders) =>
@@ -74,12 +145,12 @@ const RANKS: ReadonlyMap<string, number> = new Map(Object.entries(Rank))
 
 const rankOf = (source: string): number => RANKS.get(source) ?? 0
 
-const isInsufficientScope = (response: Response): boolean =>
-  /\berror\s*=\s*"?insufficient_scope\b/i.test(response.headers.get("www-authenticate") ?? "")
+const isInsufficientScope = (response: HttpResponse): boolean =>
+  /\berror\s*=\s*"?insufficient_scope\b/i.test(response.field("www-authenticate") ?? "")
 
 /** What the server says about it, masked and cut. */
-const describe = async (response: Response, sent: ResolvedHeaders): Promise<string> => {
-  const challenge = response.headers.get("www-authenticate") ?? ""
+const describe = async (response: HttpResponse, sent: ResolvedHeaders): Promise<string> => {
+  const challenge = response.field("www-authenticate") ?? ""
   const said = [
     parameter(challenge, "error"),
     parameter(challenge, "error_description"),
@@ -98,7 +169,7 @@ const scopeOf = (challenge: string): string | undefined => {
   return scope === undefined ? undefined : `scope "${scope}"`
 }
 
-const bodyText = async (response: Response, sent: ResolvedHeaders): Promise<string> => {
+const bodyText = async (response: HttpResponse, sent: ResolvedHeaders): Promise<string> => {
   const { text, cut } = await read(response)
   // A page for people, from whatever stands before the server.
   if (/^\s*<(?:!doctype|html)/i.test(text)) return response.statusText
@@ -126,7 +197,7 @@ const field = (value: unknown, name: string): unknown =>
     ? Object.getOwnPropertyDescriptor(value, name)?.value
     : undefined
 
-const read = async (response: Response): Promise<{ readonly text: string; readonly cut: boolean }> => {
+const read = async (response: HttpResponse): Promise<{ readonly text: string; readonly cut: boolean }> => {
   if (response.body === null) return { text: "", cut: false }
   const decoder = new TextDecoder()
   const reader = response.body.getReader()
@@ -175,7 +246,7 @@ const NETWORK_ERRORS: ReadonlyMap<string, string> = new Map([
   ["ENETUNREACH", "no route to the network"],
   ["ERR_SSL_WRONG_VERSION_NUMBER", "it does not speak TLS on this port; is its URL http://?"],
   ["ERR_SSL_PACKET_LENGTH_TOO_LONG", "it does not speak TLS on this port; is its URL http://?"],
-  ["UND_ERR_HEADERS_OVERFLOW", "the headers of its answer are too large"],
+  ["UND_ERR_HEADERS_OVERFLOW", `the headers of its answer have more than ${HEADER_SIZE_LIMIT} bytes`],
   ["DEPTH_ZERO_SELF_SIGNED_CERT", "its certificate is self-signed"],
   ["SELF_SIGNED_CERT_IN_CHAIN", "its certificate is signed by an authority that is not known here"],
   ["UNABLE_TO_VERIFY_LEAF_SIGNATURE", "its certificate is signed by an authority that is not known here"],

@@ -1,30 +1,37 @@
 /**
- * The fetch of one connection: puts the right headers on each request and answers 401 and 403 itself, so that the SDK
- * never sees them.
+ * The fetch of one connection: puts the right headers on each request, answers 401 and 403 itself, so that the SDK
+ * never sees them, and sends again what may be sent again.
  *
  * Guarantees (design rules 2, 4 and 6): headers go to the endpoint of the entry and nowhere else, neither across a
- * redirect nor to another path; what the SDK sets wins; they are resolved anew for each attempt; a refused request is
- * sent at most once more; a request whose call ended meanwhile is not sent. A request of which it cannot be told whose
- * it is fails instead of being sent.
+ * redirect nor to another path; what the SDK sets wins; they are resolved anew for each attempt; a request is sent more
+ * than once only after a refused credential was renewed, or where to send it twice is the same as once; a request whose
+ * call ended meanwhile is not sent. A request of which it cannot be told whose it is fails instead of being sent.
  */
 import { CurrentCall } from "@letterhead/core/call/CallContext"
 import type { ConnectionHeaders } from "@letterhead/core/HeaderResolver"
 import type { HeaderError } from "@letterhead/core/headers/HeaderError"
-import { isForwardedOnly, isProtocolOwned } from "@letterhead/core/headers/HeaderField"
-import type { ResolvedHeaders } from "@letterhead/core/headers/ResolvedHeaders"
+import { ResolvedHeaders } from "@letterhead/core/headers/ResolvedHeaders"
 import type { FetchLike } from "@modelcontextprotocol/client"
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
-import { type Dispatcher, fetch, Headers, type Response } from "undici"
+import type { Dispatcher } from "undici"
 import type { Call } from "./Call.ts"
 import type { CallCorrelation, RequestId } from "./CallCorrelation.ts"
+import { proxyOf } from "./HttpDispatcher.ts"
+import * as HttpExchange from "./HttpExchange.ts"
+import { HttpLimits } from "./HttpLimits.ts"
+import * as HttpRequest from "./HttpRequest.ts"
+import type { HttpResponse } from "./HttpResponse.ts"
 import { ConnectionClosed, HeadersFailed, ProtocolFailed, RedirectRefused } from "./McpError.ts"
+import * as MessageHead from "./MessageHead.ts"
 import * as Refusal from "./Refusal.ts"
+import * as Repetition from "./Repetition.ts"
 import { RequestFailure } from "./RequestFailure.ts"
-import { RequestObserver } from "./RequestObserver.ts"
+import { nobody, RequestObserver } from "./RequestObserver.ts"
 
 export interface RequestHeadersOptions {
   readonly server: string
@@ -33,39 +40,79 @@ export interface RequestHeadersOptions {
   /** The connection's own call. */
   readonly owner: Call
   readonly dispatcher: Dispatcher
+  /**
+   * Where headers go: to the path of the entry's URL alone, or, for HTTP+SSE, whose server names another one to send
+   * to, to each path of its origin but those under `/.well-known/`. Default: `endpoint`.
+   */
+  readonly paths?: "endpoint" | "origin"
 }
 
 /** Whose a request is. */
 interface Subject {
   readonly call: Call
   /** Of the JSON-RPC request in its body. */
-  readonly id?: RequestId
+  readonly id?: RequestId | undefined
   /** Whether it resumes the stream of a call. */
   readonly resumes?: boolean
+  /** Whether it may be sent though it was sent before. */
+  readonly repeatable?: boolean
+  /** Whether it opens a stream that is silent only where it is dead. */
+  readonly watched?: boolean
 }
 
-type Init = NonNullable<Parameters<FetchLike>[1]>
+/** Where a request goes. */
+interface Target {
+  readonly url: URL
+  readonly origin: string
+  /** With the query. */
+  readonly path: string
+}
 
-/** The first, and one more where the resolver has something new. */
-const ATTEMPTS = 2
+/** One request, whatever becomes of it. */
+interface Sending {
+  readonly target: Target
+  readonly request: HttpRequest.HttpRequest
+  readonly subject: Subject
+  /** What ends it. */
+  readonly signals: ReadonlyArray<AbortSignal>
+}
 
 export class RequestHeaders {
   readonly #options: RequestHeadersOptions
+  readonly #endpoint: Target
+  readonly #limits: HttpLimits
+  readonly #proxy: string | undefined
 
   constructor(options: RequestHeadersOptions) {
     this.#options = options
+    this.#endpoint = targetOf(options.headers.url)
+    this.#limits = Context.get(options.owner.services, HttpLimits)
+    this.#proxy = proxyOf(options.dispatcher, options.headers.url)
   }
 
-  /** What the SDK's transport calls for each request. */
-  readonly fetch: FetchLike = async (input, init = {}) => {
-    const url = new URL(input)
-    const { headers } = this.#options
-    if (url.origin !== headers.url.origin) throw new RequestFailure(new RedirectRefused({ target: url.origin }))
-    // Not the endpoint: whatever it is, none of our headers belongs to it.
-    if (url.pathname !== headers.url.pathname) return this.#write(url, init, undefined)
-    const subject = this.#subject(init)
+  /** What the SDK's transport calls for each request: whose it is, the ids in it say. */
+  readonly fetch: FetchLike = (input, init = {}) => this.#fetch(input, init, undefined)
+
+  /** A fetch each of whose requests belongs to this call. */
+  readonly fetchFor =
+    (call: Call): FetchLike =>
+    (input, init = {}) =>
+      this.#fetch(input, init, call)
+
+  async #fetch(input: string | URL, init: HttpRequest.Init, bound: Call | undefined): Promise<Response> {
+    init.signal?.throwIfAborted()
+    const target = this.#target(input)
+    const reading = HttpRequest.of(init)
+    const request = reading instanceof Promise ? await reading : reading
+    // Neither the endpoint nor what it may name: whatever it is, none of our headers belongs to it.
+    if (!this.#isOurs(target)) {
+      const signals = init.signal == null ? [] : [init.signal]
+      return this.#write({ target, request, subject: { call: bound ?? this.#options.owner }, signals }, undefined)
+    }
+    const subject = bound === undefined ? this.#subject(request) : this.#boundSubject(request, bound)
+    const sending = { target, request, subject, signals: signalsOf(init, subject) }
     try {
-      return await this.#send(url, init, subject)
+      return await this.#send(sending)
     } catch (error) {
       // The SDK would resume the stream again and again; the reason will be the same.
       if (subject.resumes === true && error instanceof RequestFailure) subject.call.fail(error.reason)
@@ -73,91 +120,151 @@ export class RequestHeaders {
     }
   }
 
-  async #send(url: URL, init: Init, subject: Subject): Promise<Response> {
+  #target(input: string | URL): Target {
+    const { url } = this.#endpoint
+    if ((typeof input === "string" ? input : input.href) === url.href) return this.#endpoint
+    const target = targetOf(new URL(input))
+    if (target.origin !== url.origin) throw new RequestFailure(new RedirectRefused({ target: target.origin }))
+    return target
+  }
+
+  #isOurs({ url }: Target): boolean {
+    return this.#options.paths === "origin"
+      ? !url.pathname.startsWith("/.well-known/")
+      : url.pathname === this.#endpoint.url.pathname
+  }
+
+  async #send(sending: Sending): Promise<HttpResponse> {
+    const { call, repeatable } = sending.subject
     const { headers } = this.#options
+    let repetitions = 0
+    let challenged = false
     for (let attempt = 1; ; attempt += 1) {
-      const resolved = await this.#run(headers.resolve(subject.call.context), subject.call, init.signal)
-      const response = await this.#attempt(url, init, subject, resolved, attempt)
-      const refused = Refusal.redirect(response, methodOf(init), url)
-      if (refused !== undefined) throw await failed(response, refused)
-      if (!Refusal.isFinal(response)) return response
-      if (subject.id !== undefined) this.#options.correlation.setWritten(subject.id, false)
-      const reason = await Refusal.reason(response, resolved)
-      if (attempt === ATTEMPTS || !Refusal.isChallenge(response)) throw new RequestFailure(reason)
-      const decision = await this.#run(
-        headers.challenge(subject.call.context, resolved, challengeOf(response)),
-        subject.call,
-        init.signal
-      )
-      if (decision === "give up") throw new RequestFailure(reason)
+      const effect = headers.resolve(call.context)
+      const resolved = settled(effect) ?? (await this.#run(effect, sending))
+      const answered = await this.#attempt(sending, resolved, attempt)
+      if (answered instanceof RequestFailure) {
+        if (!(await this.#mayRepeat(sending, repetitions, undefined))) throw answered
+        repetitions += 1
+        continue
+      }
+      const refused = Refusal.redirect(answered, sending.request.method, sending.target.url)
+      if (refused !== undefined) throw await failed(answered, new RequestFailure(refused))
+      if (!Refusal.isFinal(answered)) return this.#answer(answered, sending)
+      this.#setWritten(sending, false)
+      const now = Context.get(call.services, Clock.Clock).currentTimeMillisUnsafe()
+      const reason = await Refusal.reason(answered, resolved, now, this.#proxy)
+      if (!challenged && Refusal.isChallenge(answered)) {
+        challenged = true
+        const response = challengeOf(answered)
+        const decision = await this.#run(headers.challenge(call.context, resolved, response), sending)
+        if (decision === "retry") continue
+      } else if (repeatable === true && Refusal.isPassing(answered)) {
+        if (await this.#mayRepeat(sending, repetitions, reason)) {
+          repetitions += 1
+          continue
+        }
+      }
+      throw new RequestFailure(reason)
     }
   }
 
-  #attempt(url: URL, init: Init, subject: Subject, resolved: ResolvedHeaders, attempt: number): Promise<Response> {
-    const { correlation, server } = this.#options
+  /** Sends it once; gives the answer, or why there was none or none that could be read. */
+  async #attempt(sending: Sending, resolved: ResolvedHeaders, attempt: number): Promise<HttpResponse | RequestFailure> {
+    const { subject } = sending
     // The call may have ended while the headers were resolved or the refusal was answered (fault F82).
-    init.signal?.throwIfAborted()
+    for (const signal of sending.signals) signal.throwIfAborted()
     subject.call.remember(resolved)
-    observe(subject.call, {
-      server,
-      httpMethod: methodOf(init),
-      call: subject.call.context,
-      headers: resolved,
-      attempt
-    })
-    if (subject.id !== undefined) correlation.setWritten(subject.id, true)
-    return this.#write(url, init, resolved)
+    const observer = Context.get(subject.call.services, RequestObserver)
+    if (observer !== nobody) observe(observer, this.#options.server, sending, resolved, attempt)
+    this.#setWritten(sending, true)
+    try {
+      const response = await this.#write(sending, resolved)
+      // What may be sent again is read here, so that it can be where its body breaks off.
+      if (subject.repeatable === true && response.ok && isJson(response)) await response.load()
+      return response
+    } catch (error) {
+      for (const signal of sending.signals) signal.throwIfAborted()
+      if (subject.repeatable === true && error instanceof RequestFailure && Repetition.isBroken(error)) return error
+      throw error
+    }
   }
 
-  /** The one place where values leave as plain text. */
-  async #write(url: URL, init: Init, resolved: ResolvedHeaders | undefined): Promise<Response> {
-    const headers = new Headers(entriesOf(init.headers))
-    for (const [name, value] of resolved?.reveal() ?? []) {
-      const owned = isProtocolOwned(name) && !isForwardedOnly(name)
-      if (!owned && !headers.has(name)) headers.set(name, value)
-    }
+  async #write(sending: Sending, resolved: ResolvedHeaders | undefined): Promise<HttpResponse> {
+    const { target, request, subject, signals } = sending
     try {
-      return await fetch(url, {
-        method: methodOf(init),
-        headers,
-        redirect: "manual",
-        dispatcher: this.#options.dispatcher,
-        ...(typeof init.body === "string" ? { body: init.body } : {}),
-        ...(init.signal == null ? {} : { signal: init.signal })
+      return await HttpExchange.send(this.#options.dispatcher, {
+        origin: target.origin,
+        path: target.path,
+        method: request.method,
+        fields: HttpRequest.fieldsOf(request, resolved),
+        body: request.body,
+        signals,
+        limit: this.#limits.answer,
+        silence: subject.watched === true ? this.#limits.silence : 0,
+        // Were the stream resumed, the same event would come again.
+        ...(subject.call === this.#options.owner
+          ? {}
+          : { onExceeded: (failure: RequestFailure) => subject.call.fail(failure.reason) })
       })
     } catch (error) {
-      init.signal?.throwIfAborted()
-      throw new RequestFailure(Refusal.unreachable(error, url))
+      for (const signal of signals) signal.throwIfAborted()
+      if (error instanceof RequestFailure) throw error
+      throw new RequestFailure(Refusal.unreachable(error, target.url, this.#proxy))
     }
   }
 
-  #subject(init: Init): Subject {
+  /** A request is answered with something: at once, or by a stream. */
+  async #answer(response: HttpResponse, { subject }: Sending): Promise<HttpResponse> {
+    const unanswered = subject.id !== undefined && (response.status === 202 || response.status === 204)
+    if (!unanswered || this.#options.paths === "origin") return response
+    throw await failed(response, new RequestFailure(UNANSWERED[response.status === 202 ? 202 : 204]))
+  }
+
+  #setWritten({ subject }: Sending, written: boolean): void {
+    if (subject.id !== undefined) this.#options.correlation.setWritten(subject.id, written)
+  }
+
+  /** Waits until it may be sent again; `false` where it may not. */
+  async #mayRepeat(
+    sending: Sending,
+    repetitions: number,
+    reason: Parameters<typeof Repetition.wait>[0]
+  ): Promise<boolean> {
+    if (sending.subject.repeatable !== true || repetitions >= this.#limits.retries) return false
+    return this.#run(Repetition.wait(reason, repetitions, this.#limits), sending)
+  }
+
+  #subject(request: HttpRequest.HttpRequest): Subject {
     const { correlation, owner } = this.#options
-    init.signal?.throwIfAborted()
-    switch (methodOf(init)) {
-      case "GET": {
-        const eventId = new Headers(entriesOf(init.headers)).get("last-event-id")
-        const [call, ...others] = eventId === null ? [] : correlation.event(eventId)
-        if (others.length > 0) throw new RequestFailure(new ProtocolFailed(EVENT_AMBIGUOUS))
-        return call === undefined ? { call: owner } : { call, resumes: call !== owner }
-      }
-      case "POST": {
-        const { method, id, cancels } = readMessage(init.body)
-        // A reply to the server has an id too, of the server's own counting.
-        if (method === undefined) return { call: owner }
-        if (id !== undefined) return { call: known(correlation.request(id)), id }
-        if (cancels !== undefined) return { call: known(correlation.cancellation(cancels)) }
-        return { call: owner }
-      }
-      default:
-        return { call: owner }
+    if (request.method === "GET") {
+      const eventId = request.headers.get("last-event-id")
+      const [call, ...others] = eventId === null ? [] : correlation.event(eventId)
+      if (others.length > 0) throw new RequestFailure(new ProtocolFailed(EVENT_AMBIGUOUS))
+      const resumes = call !== undefined && call !== owner
+      return { call: call ?? owner, resumes, repeatable: resumes, watched: true }
     }
+    if (request.method !== "POST") return { call: owner }
+    const { method, id, cancels } = MessageHead.read(HttpRequest.textOf(request))
+    // A reply to the server has an id too, of the server's own counting.
+    if (method === undefined) return { call: owner }
+    if (id !== undefined) return requestOf(known(correlation.request(id)), method, id)
+    return { call: cancels === undefined ? owner : known(correlation.cancellation(cancels)) }
   }
 
-  async #run<A>(effect: Effect.Effect<A, HeaderError>, call: Call, signal: Init["signal"]): Promise<A> {
+  #boundSubject(request: HttpRequest.HttpRequest, call: Call): Subject {
+    if (request.method === "GET") return { call, watched: true }
+    if (request.method !== "POST") return { call }
+    const { method, id } = MessageHead.read(HttpRequest.textOf(request))
+    return method === undefined || id === undefined ? { call } : requestOf(call, method, id)
+  }
+
+  async #run<A>(effect: Effect.Effect<A, HeaderError>, { subject, signals }: Sending): Promise<A> {
+    const { call } = subject
+    const signal = signals.length > 1 ? AbortSignal.any([...signals]) : signals[0]
     const exit = await Effect.runPromiseExitWith(call.services)(
       Effect.provideService(effect, CurrentCall, call.context),
-      signal == null ? {} : { signal }
+      signal === undefined ? {} : { signal }
     )
     if (Exit.isSuccess(exit)) return exit.value
     signal?.throwIfAborted()
@@ -179,48 +286,62 @@ const RESOLVER_BROKEN = {
   description: "the headers could not be put together: a header source broke off unexpectedly"
 }
 
+const unanswered = (status: number) =>
+  new ProtocolFailed({
+    code: undefined,
+    description: `the server answered the request with ${status} and no content; is this the URL of an MCP server?`
+  })
+
+const UNANSWERED = { 202: unanswered(202), 204: unanswered(204) }
+
+const targetOf = (url: URL): Target => ({ url, origin: url.origin, path: `${url.pathname}${url.search}` })
+
+/** What ends a request: whoever sends it, and the end of its call. A cancellation is sent after that. */
+const signalsOf = (init: HttpRequest.Init, { call, id, resumes }: Subject): ReadonlyArray<AbortSignal> => {
+  const own = id !== undefined || resumes === true ? [call.signal] : []
+  return init.signal == null || init.signal === call.signal ? own : [init.signal, ...own]
+}
+
+const requestOf = (call: Call, method: string, id: RequestId): Subject => ({
+  call,
+  id,
+  repeatable: call.idempotent || MessageHead.isIdempotent(method),
+  watched: method === "subscriptions/listen"
+})
+
+/** The headers, where nothing has to be awaited for them: then no fiber is needed. */
+const settled = (effect: Effect.Effect<ResolvedHeaders, HeaderError>): ResolvedHeaders | undefined =>
+  Exit.isExit(effect) && Exit.isSuccess(effect) && effect.value instanceof ResolvedHeaders ? effect.value : undefined
+
 const known = (call: Call | undefined): Call => {
   if (call !== undefined) return call
   throw new RequestFailure(new ConnectionClosed({ description: "the call ended before its request was sent" }))
 }
 
-/** Ends with `reason`, without holding the socket for a body that nobody reads. */
-const failed = async (response: Response, reason: RedirectRefused): Promise<RequestFailure> => {
+/** Ends with `failure`, without holding the socket for a body that nobody reads. */
+const failed = async (response: HttpResponse, failure: RequestFailure): Promise<RequestFailure> => {
   await response.body?.cancel()
-  return new RequestFailure(reason)
+  return failure
 }
 
-const challengeOf = (response: Response) => {
-  const wwwAuthenticate = response.headers.get("www-authenticate")
-  return { status: response.status, ...(wwwAuthenticate === null ? {} : { wwwAuthenticate }) }
+const isJson = (response: HttpResponse): boolean =>
+  /^\s*application\/json\b/i.test(response.field("content-type") ?? "")
+
+const challengeOf = (response: HttpResponse) => {
+  const wwwAuthenticate = response.field("www-authenticate")
+  return { status: response.status, ...(wwwAuthenticate === undefined ? {} : { wwwAuthenticate }) }
 }
 
-const observe = (call: Call, request: Parameters<(typeof RequestObserver)["Service"]>[0]): void => {
+const observe = (
+  observer: (typeof RequestObserver)["Service"],
+  server: string,
+  { request, subject }: Sending,
+  headers: ResolvedHeaders,
+  attempt: number
+): void => {
   try {
-    Context.get(call.services, RequestObserver)(request)
+    observer({ server, httpMethod: request.method, call: subject.call.context, headers, attempt })
   } catch {
     // An observer has no say in the request.
   }
 }
-
-const methodOf = (init: Init): string => (init.method ?? "GET").toUpperCase()
-
-const entriesOf = (headers: Init["headers"]): Array<[string, string]> => [...new globalThis.Headers(headers)]
-
-/** As much of the message in a body as its call is found by. */
-const readMessage = (
-  body: Init["body"]
-): { readonly method?: string; readonly id?: RequestId; readonly cancels?: RequestId } => {
-  const message: unknown = typeof body === "string" ? JSON.parse(body) : undefined
-  const method = property(message, "method")
-  if (typeof method !== "string") return {}
-  const id = property(message, "id")
-  if (isId(id)) return { method, id }
-  const cancels = method === "notifications/cancelled" ? property(property(message, "params"), "requestId") : undefined
-  return isId(cancels) ? { method, cancels } : { method }
-}
-
-const property = (value: unknown, name: string): unknown =>
-  typeof value === "object" && value !== null ? Object.getOwnPropertyDescriptor(value, name)?.value : undefined
-
-const isId = (value: unknown): value is RequestId => typeof value === "string" || typeof value === "number"

@@ -9,7 +9,7 @@ export interface SentRequest {
   readonly httpMethod: string
   readonly call: CallContext
   readonly headers: ResolvedHeaders
-  /** 1, or 2 after a renewed credential. */
+  /** 1, and one more each time it is sent again: after a renewed credential, or where it may be repeated. */
   readonly attempt: number
 }
 
@@ -21,4 +21,7 @@ export interface SentRequest {
  */
 export const RequestObserver: Context.Reference<(request: SentRequest) => void> = Context.Reference<
   (request: SentRequest) => void
->("@letterhead/mcp/RequestObserver", { defaultValue: () => () => {} })
+>("@letterhead/mcp/RequestObserver", { defaultValue: () => nobody })
+
+/** The observer that is told nothing. */
+export const nobody = (): void => {}

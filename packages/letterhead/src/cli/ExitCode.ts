@@ -117,6 +117,7 @@ const mcpCodes: Readonly<Record<Exclude<McpErrorReason["_tag"], "HeadersFailed" 
   Forbidden: ExitCode.refused,
   HttpFailed: ExitCode.unreachable,
   Unreachable: ExitCode.unreachable,
+  ProxyFailed: ExitCode.unreachable,
   CallTimedOut: ExitCode.unreachable,
   ConnectionClosed: ExitCode.unreachable,
   PrincipalMismatch: ExitCode.defect
