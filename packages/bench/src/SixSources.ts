@@ -16,6 +16,8 @@ import { type CallHook, CallHooks } from "@letterhead/core/sources/CallHooks"
 import { type HeaderSource, Rank } from "@letterhead/core/sources/HeaderSource"
 import * as HeaderSources from "@letterhead/core/sources/HeaderSources"
 import * as McpTransport from "@letterhead/mcp/McpTransport"
+import * as StdioPrograms from "@letterhead/mcp/StdioPrograms"
+import * as StdioPrograms from "@letterhead/mcp/StdioPrograms"
 import * as EntryFixture from "@letterhead/testing/EntryFixture"
 import * as MockHelperRunner from "@letterhead/testing/mocks/MockHelperRunner"
 import * as MockMcpConfig from "@letterhead/testing/mocks/MockMcpConfig"
@@ -73,5 +75,5 @@ const resolver = HeaderResolver.layer.pipe(
 
 /** The transport over the six sources. */
 export const layer: Layer.Layer<McpTransport.McpTransport> = McpTransport.layer.pipe(
-  Layer.provide(Layer.merge(resolver, MockMcpConfig.layer([])))
+  Layer.provide(Layer.mergeAll(resolver, MockMcpConfig.layer([]), StdioPrograms.layerDenyAll))
 )

@@ -17,6 +17,7 @@ import type { ConfigError } from "@letterhead/core/server/ConfigError"
 import * as McpTransport from "@letterhead/mcp/McpTransport"
 import * as Layer from "effect/Layer"
 import * as HeaderLayer from "./HeaderLayer.ts"
+import * as ProgramLayer from "./ProgramLayer.ts"
 
 export type Options = HeaderLayer.Options
 
@@ -24,7 +25,7 @@ export type Options = HeaderLayer.Options
 export const layer = (
   options: Options = {}
 ): Layer.Layer<McpTransport.McpTransport | HeaderLayer.Services, ConfigError> =>
-  McpTransport.layer.pipe(Layer.provideMerge(HeaderLayer.layer(options)))
+  McpTransport.layer.pipe(Layer.provide(ProgramLayer.layer), Layer.provideMerge(HeaderLayer.layer(options)))
 
 /** The same services without anything behind them, for the tests of a runtime. */
 export { layerTest, type TestOptions } from "./LetterheadTest.ts"

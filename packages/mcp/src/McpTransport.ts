@@ -4,8 +4,6 @@
  * One connection per principal and server: the sessions of a principal share it, principals never do (design rule 9).
  * It is counted by the scopes that hold it; the last one to close ends the MCP session and disconnects. The dispatcher
  * and every connection end with the layer.
- *
- * Refuses what it cannot do: programs (`stdio`) are an error of their own, not an attempt.
  */
 import { type CallContext, CurrentCall } from "@letterhead/core/call/CallContext"
 import { HeaderResolver } from "@letterhead/core/HeaderResolver"
@@ -21,7 +19,8 @@ import * as RcMap from "effect/RcMap"
 import * as Scope from "effect/Scope"
 import * as HttpDispatcher from "./HttpDispatcher.ts"
 import type { McpConnection } from "./McpConnection.ts"
-import { ConfigFailed, HeadersFailed, McpError, TransportUnsupported } from "./McpError.ts"
+import { ConfigFailed, HeadersFailed, McpError, type ProxyFailed } from "./McpError.ts"
+import { StdioPrograms } from "./StdioPrograms.ts"
 
 export { RequestObserver, type SentRequest } from "./RequestObserver.ts"
 
@@ -43,6 +42,7 @@ export class McpTransport extends Context.Service<
 export const make = Effect.gen(function* () {
   const config = yield* McpConfig
   const resolver = yield* HeaderResolver
+  const programs = yield* StdioPrograms
   const services = yield* Effect.context()
   // Before the connections, so that it ends after them: they have something to send at their end.
   const dispatcherScope = yield* Scope.fork(yield* Effect.scope)
@@ -54,14 +54,25 @@ export const make = Effect.gen(function* () {
   )
   const nextCallId = callIds()
 
-  const lookup = Effect.fnUntraced(function* ({ entry, owner }: ConnectionKey) {
+  const lookup = Effect.fnUntraced(function* (key: ConnectionKey) {
+    const { entry, owner } = key
+    const way = entry.endpoint.type === "stdio" ? wayToProgram(key) : yield* wayToUrl(key)
+    const { open } = yield* Effect.promise(() => import("./SdkConnection.ts"))
+    return yield* open({ entry, owner, way, services, nextCallId })
+  })
+  const wayToUrl = Effect.fnUntraced(function* ({ entry, owner }: ConnectionKey) {
     const headers = yield* resolver
       .open(entry, owner)
       .pipe(Effect.mapError((error) => new McpError({ server: entry.name, reason: new HeadersFailed({ error }) })))
-    const { open } = yield* Effect.promise(() => import("./SdkConnection.ts"))
-    return yield* open({ entry, owner, headers, dispatcher: yield* dispatcher, services, nextCallId })
+    const failed = (reason: ProxyFailed) => new McpError({ server: entry.name, reason })
+    return { _tag: "Http", headers, dispatcher: yield* Effect.mapError(dispatcher, failed) } as const
   })
-  const connections = yield* RcMap.make({ lookup })
+  const wayToProgram = (key: ConnectionKey) => {
+    // The next connect starts the program anew, whoever still holds the connection that is of no use any more.
+    const ended = () => void Effect.runForkWith(services)(RcMap.invalidate(connections, key))
+    return { _tag: "Stdio", programs, ended } as const
+  }
+  const connections: RcMap.RcMap<ConnectionKey, McpConnection, McpError> = yield* RcMap.make({ lookup })
 
   const entryOf = (server: string | ServerEntry) =>
     typeof server === "string"
@@ -75,13 +86,6 @@ export const make = Effect.gen(function* () {
     named?: CallContext
   ): Effect.fn.Return<McpConnection, McpError, Scope.Scope> {
     const entry = yield* entryOf(server)
-    const unsupported = unsupportedTransport(entry)
-    if (unsupported !== undefined) {
-      return yield* new McpError({
-        server: entry.name,
-        reason: new TransportUnsupported({ transport: unsupported })
-      })
-    }
     const owner = { ...(named ?? (yield* CurrentCall)), server: entry.name }
     // A scope of its own, so that one that failed is forgotten at once and the next attempt begins anew.
     const held = yield* Scope.fork(yield* Effect.scope)
@@ -94,8 +98,11 @@ export const make = Effect.gen(function* () {
   return McpTransport.of({ connect })
 })
 
-/** Connections over HTTP. Provide `HttpDispatcher` for a proxy or a pool of one's own. */
-export const layer: Layer.Layer<McpTransport, never, McpConfig | HeaderResolver> = Layer.effect(McpTransport, make)
+/** Connections over HTTP and to programs. Provide `HttpDispatcher` for a proxy or a pool of one's own. */
+export const layer: Layer.Layer<McpTransport, never, McpConfig | HeaderResolver | StdioPrograms> = Layer.effect(
+  McpTransport,
+  make
+)
 
 /** What a connection is kept under: the principal and the entry. Who opened it is carried along. */
 class ConnectionKey implements Equal.Equal {
@@ -119,9 +126,6 @@ class ConnectionKey implements Equal.Equal {
     return Hash.combine(Hash.string(this.owner.principal), Hash.string(this.entry.name))
   }
 }
-
-const unsupportedTransport = (entry: ServerEntry): string | undefined =>
-  entry.endpoint.type === "stdio" ? "stdio" : undefined
 
 /** Ids for calls to which the runtime gave none; unique within the layer. */
 const callIds = (): (() => string) => {

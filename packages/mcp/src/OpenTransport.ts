@@ -17,19 +17,40 @@ import { Call } from "./Call.ts"
 import { type CallCorrelation, MakeCorrelation } from "./CallCorrelation.ts"
 import { CorrelatingTransport } from "./CorrelatingTransport.ts"
 import { HeadersFailed } from "./McpError.ts"
-import { type Carrier, type CarrierKind, RenewableTransport } from "./RenewableTransport.ts"
+import {
+  type Carrier,
+  type CarrierKind,
+  RenewableTransport,
+  type RenewableTransportOptions
+} from "./RenewableTransport.ts"
 import { RequestFailure } from "./RequestFailure.ts"
 import { RequestHeaders } from "./RequestHeaders.ts"
 import { SseTransport } from "./SseTransport.ts"
+import type { StdioPrograms } from "./StdioPrograms.ts"
+import * as StdioTransport from "./StdioTransport.ts"
 
 export interface OpenOptions {
   readonly entry: ServerEntry
   /** The facts of the one who opens the connection. */
   readonly owner: CallContext
-  readonly headers: ConnectionHeaders
-  readonly dispatcher: Dispatcher
+  readonly way: HttpWay | StdioWay
   /** What the layer was built with; the fiber of a call goes before it. */
   readonly services: Context.Context<never>
+}
+
+/** By HTTP requests to a URL. */
+export interface HttpWay {
+  readonly _tag: "Http"
+  readonly headers: ConnectionHeaders
+  readonly dispatcher: Dispatcher
+}
+
+/** Over the standard streams of a program, which know no headers. */
+export interface StdioWay {
+  readonly _tag: "Stdio"
+  readonly programs: StdioPrograms["Service"]
+  /** Told when the program has ended by itself: the connection is of no use any more. */
+  readonly ended: () => void
 }
 
 export interface OpenedTransport {
@@ -51,11 +72,36 @@ const RECONNECTION = {
 export const open = Effect.fnUntraced(function* (
   options: OpenOptions
 ): Effect.fn.Return<OpenedTransport, never, Scope.Scope> {
-  const { entry, headers, dispatcher } = options
+  const { entry, way } = options
   const correlation = (yield* MakeCorrelation)()
   const { method: _method, tool: _tool, callId: _callId, ...facts } = options.owner
   const owner = new Call({ ...facts, server: entry.name }, Context.merge(options.services, yield* Effect.context()))
-  const request = { server: entry.name, headers, correlation, owner, dispatcher }
+  const { clear, ...carriers } =
+    way._tag === "Http" ? yield* byHttp(entry, way, correlation, owner) : yield* byStdio(entry, way, correlation, owner)
+  const renewable = new RenewableTransport({ ...carriers, owner, correlation, timeout: entry.connectTimeout })
+  const transport = new CorrelatingTransport(renewable, correlation, owner)
+  yield* Effect.addFinalizer(() =>
+    Effect.promise(() => {
+      clear()
+      return transport.close()
+    })
+  )
+  return { transport, owner, correlation }
+})
+
+/** What makes the transports of the SDK. */
+interface Carriers extends Pick<RenewableTransportOptions, "kind" | "fallback" | "make" | "reconnect"> {
+  /** Begins nothing more. */
+  readonly clear: () => void
+}
+
+const byHttp = Effect.fnUntraced(function* (
+  { endpoint, name }: ServerEntry,
+  { dispatcher, headers }: HttpWay,
+  correlation: CallCorrelation,
+  owner: Call
+): Effect.fn.Return<Carriers> {
+  const request = { server: name, headers, correlation, owner, dispatcher }
   const random = yield* Random.Random
   const streams = new StreamRetries(() => random.nextDoubleUnsafe())
 
@@ -79,27 +125,34 @@ export const open = Effect.fnUntraced(function* (
     return { kind, transport, terminate: () => transport.terminateSession() }
   }
 
-  const endpoint = entry.endpoint
-  const transport = new CorrelatingTransport(
-    new RenewableTransport({
-      kind: endpoint.type === "http" && endpoint.transport === "sse" ? "sse" : "http",
-      fallback: endpoint.type === "http" && endpoint.transport === "auto",
-      make,
-      reconnect: Effect.mapError(headers.reconnect, (error) => new RequestFailure(new HeadersFailed({ error }))),
-      owner,
-      correlation,
-      timeout: entry.connectTimeout
-    }),
-    correlation,
-    owner
-  )
-  yield* Effect.addFinalizer(() =>
-    Effect.promise(() => {
-      streams.clear()
-      return transport.close()
-    })
-  )
-  return { transport, owner, correlation }
+  return {
+    kind: endpoint.type === "http" && endpoint.transport === "sse" ? "sse" : "http",
+    fallback: endpoint.type === "http" && endpoint.transport === "auto",
+    make,
+    reconnect: Effect.mapError(headers.reconnect, (error) => new RequestFailure(new HeadersFailed({ error }))),
+    clear: () => streams.clear()
+  }
+})
+
+/** A program is one carrier and no more: where it ends, so does the connection. */
+const byStdio = Effect.fnUntraced(function* (
+  entry: ServerEntry,
+  { ended, programs }: StdioWay,
+  correlation: CallCorrelation,
+  owner: Call
+): Effect.fn.Return<Carriers, never, Scope.Scope> {
+  const transport = yield* StdioTransport.make(programs, entry, (reason) => {
+    owner.fail(reason)
+    for (const id of correlation.ids()) correlation.request(id)?.fail(reason)
+    ended()
+  })
+  return {
+    kind: "stdio",
+    fallback: false,
+    make: (kind) => ({ kind, transport }),
+    reconnect: Effect.void,
+    clear: () => {}
+  }
 })
 
 /** The streams that wait to be resumed; the SDK forgets all but one of them when it closes. */

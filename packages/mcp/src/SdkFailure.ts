@@ -28,7 +28,7 @@ export const reason = (error: unknown, call: Call, owner: Call): McpErrorReason 
     return new ProtocolFailed({ code: error.code, description: describe(error.message) })
   }
   if (error instanceof SdkHttpError) return ofHttp(error, describe)
-  if (error instanceof SdkError) return ofSdk(error, describe)
+  if (error instanceof SdkError) return ofSdk(error, describe, owner)
   if (error instanceof SseError) return ofSse(error)
   if (error instanceof SyntaxError) return new ProtocolFailed({ code: undefined, description: NOT_JSON })
   if (error instanceof TypeError && error.message === "terminated") {
@@ -64,13 +64,15 @@ const ofSse = ({ code }: SseError): McpErrorReason =>
     ? new ProtocolFailed({ code: undefined, description: NOT_SSE })
     : new HttpFailed({ status: code, description: "the server offers no event stream at this URL" })
 
-const ofSdk = (error: SdkError, describe: (text: string) => string): McpErrorReason => {
+const ofSdk = (error: SdkError, describe: (text: string) => string, owner: Call): McpErrorReason => {
   switch (error.code) {
     case SdkErrorCode.RequestTimeout:
       return new CallTimedOut({ operation: "the request", milliseconds: millisecondsOf(error.data) })
     case SdkErrorCode.ConnectionClosed:
     case SdkErrorCode.NotConnected:
-      return new ConnectionClosed({ description: "the connection was closed before the call was answered" })
+      return (
+        owner.failure ?? new ConnectionClosed({ description: "the connection was closed before the call was answered" })
+      )
     case SdkErrorCode.EraNegotiationFailed:
       if (error.cause instanceof SyntaxError) return new ProtocolFailed({ code: undefined, description: NOT_JSON })
       // Often a page for people: the URL is that of a site, or of the documentation.

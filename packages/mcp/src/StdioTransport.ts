@@ -30,7 +30,7 @@ import type { RequestId } from "./CallCorrelation.ts"
 import { ConnectionClosed, type McpErrorReason, ProgramEnded } from "./McpError.ts"
 import { RequestFailure } from "./RequestFailure.ts"
 import { StdioLines } from "./StdioLines.ts"
-import { type Program, StdioPrograms } from "./StdioPrograms.ts"
+import type { Program, StdioPrograms } from "./StdioPrograms.ts"
 
 /** Bytes of one message of a program. */
 export const LINE_LIMIT = 16 * 1024 * 1024
@@ -43,10 +43,10 @@ const LINGER = 1_000
 
 /** A transport that is not started; it is closed with the scope. `onended` is told why the program is gone. */
 export const make = Effect.fnUntraced(function* (
+  programs: StdioPrograms["Service"],
   entry: ServerEntry,
-  onended: (reason: McpErrorReason) => void = () => {}
-): Effect.fn.Return<StdioTransport, never, StdioPrograms | Scope.Scope> {
-  const programs = yield* StdioPrograms
+  onended: (reason: McpErrorReason) => void
+): Effect.fn.Return<StdioTransport, never, Scope.Scope> {
   const services = yield* Effect.context()
   return yield* Effect.acquireRelease(
     Effect.sync(

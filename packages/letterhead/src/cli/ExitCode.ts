@@ -98,18 +98,22 @@ const headerCode = (reason: HeaderErrorReason): number => {
 
 /** The name of what went wrong, whichever package noticed it. */
 const mcpName = (error: McpError): string =>
-  error.reason._tag === "ConfigFailed" || error.reason._tag === "HeadersFailed"
+  error.reason._tag === "ConfigFailed" ||
+  error.reason._tag === "HeadersFailed" ||
+  error.reason._tag === "ProgramNotStarted"
     ? error.reason.error.reason._tag
     : error.reason._tag
 
 const mcpCode = ({ reason }: McpError): number => {
-  if (reason._tag === "HeadersFailed") return headerCode(reason.error.reason)
+  if (reason._tag === "HeadersFailed" || reason._tag === "ProgramNotStarted") return headerCode(reason.error.reason)
   // An error of JSON-RPC comes from the tool's side; an answer that is no JSON-RPC, from no MCP server.
   if (reason._tag === "ProtocolFailed") return reason.code === undefined ? ExitCode.unreachable : ExitCode.toolFailed
   return mcpCodes[reason._tag]
 }
 
-const mcpCodes: Readonly<Record<Exclude<McpErrorReason["_tag"], "HeadersFailed" | "ProtocolFailed">, number>> = {
+const mcpCodes: Readonly<
+  Record<Exclude<McpErrorReason["_tag"], "HeadersFailed" | "ProgramNotStarted" | "ProtocolFailed">, number>
+> = {
   ConfigFailed: ExitCode.usage,
   RedirectRefused: ExitCode.usage,
   TransportUnsupported: ExitCode.usage,
@@ -120,5 +124,6 @@ const mcpCodes: Readonly<Record<Exclude<McpErrorReason["_tag"], "HeadersFailed" 
   ProxyFailed: ExitCode.unreachable,
   CallTimedOut: ExitCode.unreachable,
   ConnectionClosed: ExitCode.unreachable,
+  ProgramEnded: ExitCode.unreachable,
   PrincipalMismatch: ExitCode.defect
 }

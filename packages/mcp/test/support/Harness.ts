@@ -2,9 +2,11 @@
 import { type CallContext, withCall } from "@letterhead/core/call/CallContext"
 import * as McpConfig from "@letterhead/core/server/McpConfig"
 import { CallCorrelation, MakeCorrelation } from "@letterhead/mcp/CallCorrelation"
+import * as HttpLimits from "@letterhead/mcp/HttpLimits"
 import type { McpConnection } from "@letterhead/mcp/McpConnection"
 import type { McpError, McpErrorReason } from "@letterhead/mcp/McpError"
 import * as McpTransport from "@letterhead/mcp/McpTransport"
+import * as StdioPrograms from "@letterhead/mcp/StdioPrograms"
 import * as EntryFixture from "@letterhead/testing/EntryFixture"
 import * as LoopbackServer from "@letterhead/testing/LoopbackServer"
 import type { RecordedRequest } from "@letterhead/testing/RecordedRequest"
@@ -19,6 +21,8 @@ export interface HarnessOptions extends LoopbackServer.LoopbackServerOptions {
   readonly connectTimeout?: number
   /** Instead of the loopback server's. */
   readonly url?: string
+  /** Default: the defaults, with a back-off that no test has to wait for. */
+  readonly limits?: Partial<HttpLimits.HttpLimits>
 }
 
 export interface Harness {
@@ -46,7 +50,9 @@ export const make = Effect.fnUntraced(function* (
   })
   const resolver = Resolver.make(options.resolver)
   const correlations: Array<CallCorrelation> = []
-  const context = yield* Layer.build(McpTransport.layer.pipe(Layer.provide([McpConfig.layer([entry]), resolver.layer])))
+  const context = yield* Layer.build(
+    McpTransport.layer.pipe(Layer.provide([McpConfig.layer([entry]), resolver.layer, StdioPrograms.layerDenyAll]))
+  ).pipe(Effect.provideService(HttpLimits.HttpLimits, { ...HttpLimits.DEFAULTS, backOff: 10, ...options.limits }))
   const { connect } = yield* McpTransport.McpTransport.pipe(Effect.provideContext(context))
   const transport = McpTransport.McpTransport.of({
     connect: (...parameters) =>

@@ -2,7 +2,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Environment } from "@letterhead/core/server/Environment"
 import { TrustGate } from "@letterhead/core/trust/TrustGate"
-import * as StdioPrograms from "@letterhead/mcp/StdioPrograms"
+import * as StdioProcesses from "@letterhead/mcp/StdioProcesses"
 import * as EntryFixture from "@letterhead/testing/EntryFixture"
 import type { StdioServerFixture } from "@letterhead/testing/StdioServerFixture"
 import * as Cause from "effect/Cause"
@@ -22,7 +22,7 @@ export const permitting: Layer.Layer<TrustGate> = Layer.succeed(TrustGate, {
 })
 
 export const programs = (options: ServiceOptions = {}) =>
-  StdioPrograms.layer.pipe(
+  StdioProcesses.layer.pipe(
     Layer.provideMerge(options.gate ?? permitting),
     Layer.provideMerge(Layer.succeed(Environment, { PATH: process.env["PATH"], ...options.environment })),
     Layer.provideMerge(NodeServices.layer)

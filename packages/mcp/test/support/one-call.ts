@@ -2,13 +2,16 @@
 import * as McpConfig from "@letterhead/core/server/McpConfig"
 import { withCall } from "@letterhead/core/call/CallContext"
 import * as McpTransport from "@letterhead/mcp/McpTransport"
+import * as StdioPrograms from "@letterhead/mcp/StdioPrograms"
 import * as EntryFixture from "@letterhead/testing/EntryFixture"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Resolver from "./Resolver.ts"
 
 const entry = EntryFixture.entry({ url: process.argv[2] ?? "" })
-const layer = McpTransport.layer.pipe(Layer.provide([McpConfig.layer([entry]), Resolver.make().layer]))
+const layer = McpTransport.layer.pipe(
+  Layer.provide([McpConfig.layer([entry]), Resolver.make().layer, StdioPrograms.layerDenyAll])
+)
 
 const program = Effect.scoped(
   Effect.gen(function* () {
