@@ -17,7 +17,7 @@ interface Reply {
 
 const agent = new Agent()
 
-const overUndici: Post = async (url, headers, body) => {
+const undiciPost: Post = async (url, headers, body) => {
   const {
     statusCode,
     headers: received,
@@ -32,7 +32,7 @@ const overUndici: Post = async (url, headers, body) => {
   return { status: statusCode, session: Array.isArray(session) ? session[0] : session, text: await content.text() }
 }
 
-const overFetch: Post = async (url, headers, body) => {
+const fetchPost: Post = async (url, headers, body) => {
   const response = await fetch(url, { method: "POST", headers, body })
   return {
     status: response.status,
@@ -71,7 +71,10 @@ const open = async (post: Post, url: URL): Promise<Connection> => {
   }
 }
 
-export const subjects: ReadonlyArray<Subject> = [
-  { name: "undici, by hand", era: "legacy", open: (url) => open(overUndici, url), close: () => agent.close() },
-  { name: "global fetch, by hand", era: "legacy", open: (url) => open(overFetch, url) }
-]
+export const overUndici: Subject = {
+  era: "legacy",
+  open: (url) => open(undiciPost, url),
+  close: () => agent.close()
+}
+
+export const overFetch: Subject = { era: "legacy", open: (url) => open(fetchPost, url) }

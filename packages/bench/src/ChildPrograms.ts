@@ -33,7 +33,8 @@ export const startClient = (subject: string, server: Server, profile: string | u
   })
   return {
     perform: async (task) => {
-      child.send(task)
+      // Where the channel is closed, the process has ended, and that is what is told below.
+      child.send(task, () => {})
       const answer = await reply<{ readonly measurement: Measurement } | { readonly failure: string }>(child, subject)
       if ("failure" in answer) throw new Error(`${subject}: ${answer.failure}`)
       return answer.measurement
@@ -61,6 +62,7 @@ const reply = <A>(child: ChildProcess, name: string): Promise<A> =>
       child.off("message", receive)
       reject(new Error(`the process of ${name} ended with ${code}`))
     }
+    if (child.exitCode !== null) return exit(child.exitCode)
     child.once("message", receive)
     child.once("exit", exit)
   })

@@ -5,13 +5,14 @@
  */
 import { type Session, sessions } from "./BenchHeaders.ts"
 import { median } from "./Median.ts"
-import type { Connection, Era } from "./Subject.ts"
+import type { Connection } from "./Subject.ts"
 import { subjects } from "./Subjects.ts"
 import { type CallsTask, type Format, type Measurement, type Task, WARM_UP } from "./Task.ts"
 
 const [name = "", ...ports] = process.argv.slice(2)
-const subject = subjects.find((candidate) => candidate.name === name)
-if (subject === undefined) throw new Error(`no subject is called ${name}`)
+const load = subjects.get(name)
+if (load === undefined) throw new Error(`no subject is called ${name}`)
+const subject = await load()
 const { era, open } = subject
 
 const connections = new Map<string, Array<Connection>>()
@@ -126,8 +127,7 @@ async function connectionsTo(format: Format, count: number): Promise<ReadonlyArr
 }
 
 function urlOf(format: Format, server: number, further = ""): URL {
-  const path: Era = era
-  return new URL(`http://127.0.0.1:${at(ports, server)}/${path}/${format}/${further}`)
+  return new URL(`http://127.0.0.1:${at(ports, server)}/${era}/${format}/${further}`)
 }
 
 function heapUsed(): number {
@@ -148,7 +148,7 @@ function measurement(latencies: ReadonlyArray<number>, elapsed: number, used: No
 async function end(): Promise<void> {
   const all = [...connections.values()].flat()
   await Promise.race([
-    Promise.allSettled(all.map((connection) => connection.close())).then(() => subject?.close?.()),
+    Promise.allSettled(all.map((connection) => connection.close())).then(() => subject.close?.()),
     new Promise((resolve) => setTimeout(resolve, 2_000))
   ])
   process.exit(0)

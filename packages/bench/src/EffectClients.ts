@@ -1,4 +1,4 @@
-/** Effect's own MCP client with static headers, over its default client and over undici. */
+/** Effect's own MCP client with static headers: over its default client, over undici. */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as McpClient from "effect/ai/McpClient"
 import * as McpProtocol from "effect/ai/McpProtocol"
@@ -8,9 +8,8 @@ import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
-import { CLIENT_INFO, paramsOf } from "./BareClients.ts"
 import { headersOf, type Session, STATIC_SESSION } from "./BenchHeaders.ts"
-import { type Connection, type Era, type Subject, verify } from "./Subject.ts"
+import { CLIENT_INFO, type Era, paramsOf, type Subject, verify } from "./Subject.ts"
 
 /** A connected client whose calls are effects; they end with the scope. */
 export const connect = Effect.fnUntraced(function* (url: URL, era: Era, headers: Readonly<Record<string, string>>) {
@@ -25,11 +24,19 @@ export const connect = Effect.fnUntraced(function* (url: URL, era: Era, headers:
     )
 })
 
-/** Effect's client over an HttpClient, with the headers of one session for all. */
-export const effect = (name: string, era: Era, client: Layer.Layer<HttpClient.HttpClient>): Subject => ({
-  name,
+/** Effect's default client. */
+export const overFetch = (era: Era): Subject => bare(era, FetchHttpClient.layer)
+
+/** What Effect has for undici. */
+export const overUndici = (era: Era): Subject => bare(era, NodeHttpClient.layerUndici)
+
+/** Effect's default client over another fetch. */
+export const over = (era: Era, fetch: typeof globalThis.fetch): Subject =>
+  bare(era, FetchHttpClient.layer.pipe(Layer.provide(Layer.succeed(FetchHttpClient.Fetch, fetch))))
+
+const bare = (era: Era, client: Layer.Layer<HttpClient.HttpClient>): Subject => ({
   era,
-  open: async (url): Promise<Connection> => {
+  open: async (url) => {
     const scope = Scope.makeUnsafe()
     const call = await Layer.buildWithScope(client, scope).pipe(
       Effect.flatMap((services) => Effect.provide(connect(url, era, headersOf(STATIC_SESSION.id)), services)),
@@ -42,6 +49,3 @@ export const effect = (name: string, era: Era, client: Layer.Layer<HttpClient.Ht
     }
   }
 })
-
-export const overFetch: Layer.Layer<HttpClient.HttpClient> = FetchHttpClient.layer
-export const overUndici: Layer.Layer<HttpClient.HttpClient> = NodeHttpClient.layerUndici

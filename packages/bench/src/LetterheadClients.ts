@@ -5,10 +5,9 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Scope from "effect/Scope"
-import { paramsOf } from "./BareClients.ts"
 import { type Session, STATIC_SESSION } from "./BenchHeaders.ts"
 import { contextOf, entryOf, layer } from "./SixSources.ts"
-import { type Connection, type Era, type Subject, verify } from "./Subject.ts"
+import { type Connection, type Era, paramsOf, type Subject, verify } from "./Subject.ts"
 
 const runtime = ManagedRuntime.make(layer)
 const contexts = new Map<Session, CallContext>()
@@ -26,11 +25,9 @@ const owner = kept(STATIC_SESSION)
 
 /** A subject whose calls are effects within one runtime. */
 const subject = <E>(
-  name: string,
   era: Era,
   connect: (url: URL) => Effect.Effect<(session: Session) => Effect.Effect<void, E>, E, McpTransport | Scope.Scope>
 ): Subject => ({
-  name,
   era,
   open: async (url): Promise<Connection> => {
     const scope = Scope.makeUnsafe()
@@ -44,9 +41,8 @@ const subject = <E>(
 })
 
 /** Letterhead's own client. */
-export const connection = (name: string, era: Era): Subject =>
+export const connection = (era: Era): Subject =>
   subject(
-    name,
     era,
     Effect.fnUntraced(function* (url) {
       const { callTool } = yield* (yield* McpTransport).connect(entryOf(url), owner)

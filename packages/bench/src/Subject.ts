@@ -1,8 +1,8 @@
 /**
  * Something that is measured: a client set up in one way.
  *
- * Names are shown in the tables. A subject runs in a process of its own, so that neither its garbage nor what its code
- * taught the compiler counts for another.
+ * A subject runs in a process of its own, which loads nothing that it does not need, so that neither its garbage nor
+ * what its code taught the compiler counts for another.
  */
 import type { Session } from "./BenchHeaders.ts"
 
@@ -15,7 +15,6 @@ export interface Connection {
 }
 
 export interface Subject {
-  readonly name: string
   readonly era: Era
   /** Connects as far as a first call needs it. */
   readonly open: (url: URL) => Promise<Connection>
@@ -23,10 +22,17 @@ export interface Subject {
   readonly close?: () => Promise<void>
 }
 
+export type FetchLike = (url: string | URL, init?: RequestInit) => Promise<Response>
+
+export const CLIENT_INFO = { name: "bench", version: "0.0.0" } as const
+
+/** The parameters of the one call that is measured. */
+export const paramsOf = (session: Session) => ({ name: "echo", arguments: { session: session.id } })
+
 /** Fails where the server answered another session than the one that asked. */
-export const verify = (session: Session, content: ReadonlyArray<object> | undefined): void => {
-  const [block] = content ?? []
-  if (block === undefined || !("text" in block) || block.text !== session.id) {
+export const verify = (session: Session, content: unknown): void => {
+  const [block]: ReadonlyArray<unknown> = Array.isArray(content) ? content : []
+  if (typeof block !== "object" || block === null || !("text" in block) || block.text !== session.id) {
     throw new Error(`the answer to ${session.id} was ${JSON.stringify(content)}`)
   }
 }

@@ -1,27 +1,31 @@
 /** All that is measured, in the order of the tables. */
-import { current, newPerCall, older } from "./BareClients.ts"
-import * as BareRequests from "./BareRequests.ts"
-import { effect, overFetch, overUndici } from "./EffectClients.ts"
-import * as Letterhead from "./LetterheadClients.ts"
-import {
-  CONNECT_LEGACY,
-  CONNECT_MODERN,
-  CURRENT_LEGACY,
-  CURRENT_MODERN,
-  EFFECT,
-  EFFECT_UNDICI,
-  OLDER
-} from "./Names.ts"
+import * as Name from "./Names.ts"
 import type { Subject } from "./Subject.ts"
 
-export const subjects: ReadonlyArray<Subject> = [
-  ...BareRequests.subjects,
-  older(OLDER),
-  newPerCall,
-  current(CURRENT_LEGACY, "legacy"),
-  current(CURRENT_MODERN, "modern"),
-  effect(EFFECT, "legacy", overFetch),
-  effect(EFFECT_UNDICI, "legacy", overUndici),
-  Letterhead.connection(CONNECT_LEGACY, "legacy"),
-  Letterhead.connection(CONNECT_MODERN, "modern")
-]
+/** Loads a subject with all that it needs, and nothing else. */
+export type LoadSubject = () => Promise<Subject>
+
+const requests = () => import("./BareRequests.ts")
+const older = () => import("./OlderClients.ts")
+const current = () => import("./CurrentClients.ts")
+const effect = () => import("./EffectClients.ts")
+const letterhead = () => import("./LetterheadClients.ts")
+const staticFetch = async () => (await import("./StaticFetch.ts")).staticFetch
+
+/** By name, as the tables show it. */
+export const subjects: ReadonlyMap<string, LoadSubject> = new Map<string, LoadSubject>([
+  ["undici, by hand", async () => (await requests()).overUndici],
+  ["global fetch, by hand", async () => (await requests()).overFetch],
+  [Name.OLDER, async () => (await older()).bare()],
+  [Name.OLDER_UNDICI, async () => (await older()).bare(await staticFetch())],
+  [Name.NEW_PER_CALL, async () => (await older()).newPerCall],
+  [Name.CURRENT_LEGACY, async () => (await current()).bare("legacy")],
+  [Name.CURRENT_LEGACY_UNDICI, async () => (await current()).bare("legacy", await staticFetch())],
+  [Name.CURRENT_MODERN, async () => (await current()).bare("modern")],
+  [Name.CURRENT_MODERN_UNDICI, async () => (await current()).bare("modern", await staticFetch())],
+  [Name.EFFECT, async () => (await effect()).overFetch("legacy")],
+  ["Effect's client over its undici client", async () => (await effect()).overUndici("legacy")],
+  [Name.EFFECT_UNDICI, async () => (await effect()).over("legacy", await staticFetch())],
+  [Name.CONNECT_LEGACY, async () => (await letterhead()).connection("legacy")],
+  [Name.CONNECT_MODERN, async () => (await letterhead()).connection("modern")]
+])

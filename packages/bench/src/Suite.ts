@@ -6,7 +6,6 @@
 import { type ClientProgram, type Server, startClient, startServer } from "./ChildPrograms.ts"
 import { CONNECTING, CURRENT_LEGACY_OURS } from "./Names.ts"
 import { type Contestant, Rounds } from "./Rounds.ts"
-import type { Subject } from "./Subject.ts"
 import { subjects } from "./Subjects.ts"
 import type { CallsTask, Format, Task } from "./Task.ts"
 
@@ -59,8 +58,8 @@ export const run = async (options: SuiteOptions): Promise<Results> => {
   const server = await startServer(SERVERS)
   const programs = new Map<string, ClientProgram>()
   try {
-    const chosen = subjects.filter(({ name }) => options.filter.test(name))
-    for (const { name } of chosen) programs.set(name, startClient(name, server, options.profile))
+    const chosen = [...subjects.keys()].filter((name) => options.filter.test(name))
+    for (const name of chosen) programs.set(name, startClient(name, server, options.profile))
     const connecting = new Rounds()
     const flatness = new Rounds()
     options.progress("warming up")
@@ -124,7 +123,7 @@ const flatRounds = async (program: ClientProgram, rounds: Rounds, options: Suite
 
 /** In processes of their own, in which nothing else was done. */
 const memory = async (
-  chosen: ReadonlyArray<Subject>,
+  chosen: ReadonlyArray<string>,
   server: Server,
   options: SuiteOptions
 ): Promise<Pick<Results, "sessionMemory" | "connectionMemory">> => {
@@ -132,7 +131,7 @@ const memory = async (
   const connectionMemory = new Rounds()
   if (options.rest) {
     options.progress("memory")
-    for (const { name } of chosen.filter((subject) => CONNECTING.has(subject.name))) {
+    for (const name of chosen.filter((subject) => CONNECTING.has(subject))) {
       const program = startClient(name, server, undefined)
       const measure = (rounds: Rounds, task: Task) => rounds.add([{ name, program, task }], 0)
       if (name === CURRENT_LEGACY_OURS) {
