@@ -42,8 +42,8 @@ export const lateBuiltins: Plugin = {
 const CLI_OUTPUT = /[\\/]effect[\\/]dist[\\/]cli[\\/]CliOutput\.js$/
 const SEGMENTER = /const graphemeSegmenter = (\/\*#__PURE__\*\/)?\s*new Intl\.Segmenter\(([^)]*)\);/
 
-/** Visible ASCII, dashes, bullets and ellipses: each character is a grapheme of its own, whatever is beside it. */
-const SINGLE = /^[\x20-\x7e\u2010-\u2027]*$/
+/** Visible ASCII, the dots between parts of a line, dashes, bullets and ellipses: each is a grapheme, whatever is near. */
+const SINGLE = /^[\x20-\x7e\xb7\u2010-\u2027]*$/
 
 /** Makes Effect's segmenter of graphemes when there is a text to segment that needs one: making it takes 9 ms. */
 export const lateSegmenter: Plugin = {
