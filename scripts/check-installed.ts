@@ -17,16 +17,23 @@ export interface Packed {
   readonly modules: ReadonlyArray<string>
 }
 
-/** Prints the URL of each file that a program loads. */
-const LOAD_LISTENER = `import { registerHooks } from "node:module"
+/** Prints each file that a program loads: modules by URL, and the chunks that the command reads by path. */
+const LOAD_LISTENER = `import fs from "node:fs"
+import { registerHooks, syncBuiltinESMExports } from "node:module"
 registerHooks({ load: (url, context, next) => {
   if (url.startsWith("file:")) process.stderr.write("loaded " + url + "\\n")
   return next(url, context)
 } })
+const { readFileSync } = fs
+fs.readFileSync = (file, ...rest) => {
+  if (String(file).endsWith(".cjs")) process.stderr.write("loaded " + file + "\\n")
+  return readFileSync(file, ...rest)
+}
+syncBuiltinESMExports()
 `
 const TSC = resolve(import.meta.dirname, "../node_modules/.bin/tsc")
 const OUR_DECLARATION = /^(?:types\.ts|node_modules\/(?:@letterhead|letterhead)\/)/
-const SDK_CHUNK = /\/mcp-sdk-[^/]*\.js/
+const SDK_CHUNK = /\/mcp-sdk-[^/]*\.cjs/
 
 /** Installs `packages` into a new project below `folder`; throws at the first thing that does not work. */
 export function checkInstalled(folder: string, packages: ReadonlyArray<Packed>): void {

@@ -2,14 +2,14 @@
 /**
  * The `letterhead` command.
  *
- * Answers `--version` before anything else is loaded, and lets Node keep compiled code between runs: start-up time is
- * what a person notices first.
+ * Answers `--version` before anything else is loaded, and has compiled code kept between runs: start-up time is what a
+ * person notices first.
  */
 import { readFileSync } from "node:fs"
-import * as NodeModule from "node:module"
 import { homedir } from "node:os"
 import { isAbsolute, join, resolve } from "node:path"
 import * as NodeVersion from "./NodeVersion.ts"
+import { load } from "./CommandSource.ts"
 
 const args = process.argv.slice(2)
 const tooOld = NodeVersion.defect(process.versions.node)
@@ -20,7 +20,7 @@ const readVersion = (): string => {
 }
 
 /** A folder of the person's own: a shared one would let others choose what code runs. */
-const compileCacheDirectory = (): string => {
+const compiledCodeDirectory = (): string => {
   const base = process.env["XDG_CACHE_HOME"]
   return join(base !== undefined && isAbsolute(base) ? base : join(homedir(), ".cache"), "letterhead", "compile")
 }
@@ -42,7 +42,6 @@ if (args.length === 1 && (args[0] === "--version" || args[0] === "-v")) {
   process.stderr.write(`${tooOld}\n`)
   process.exitCode = 2
 } else {
-  NodeModule.enableCompileCache(compileCacheDirectory())
-  const { run } = await import("./cli.ts")
+  const { run } = await load({ compiled: compiledCodeDirectory(), verb: args[0] ?? "" })
   run({ version: readVersion(), directory: standing(), environment: process.env, arguments: args })
 }
