@@ -1,8 +1,8 @@
 /**
  * Letterhead as a runtime wires it, with a header of each kind of source on every call.
  *
- * The resolver, the sources and the transport are the real ones. The helper and the approval are mocks: they are asked
- * when a connection opens and never during a call. The package of the oauth source is not there yet; in its place
+ * The resolver, the sources and the transport are the real ones. The helper, the secret store and the approval are
+ * mocks that answer at once: they are asked when a connection opens and never during a call. The package of the oauth source is not there yet; in its place
  * stands a source of its rank whose answer is at hand, as that of a token that has not expired is.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
@@ -11,6 +11,9 @@ import type { CallContext } from "@letterhead/core/call/CallContext"
 import { capture } from "@letterhead/core/call/IncomingHeaders"
 import * as HeaderPatch from "@letterhead/core/headers/HeaderPatch"
 import * as HeaderResolver from "@letterhead/core/HeaderResolver"
+import type { HelperOutput } from "@letterhead/core/helper/HelperOutput"
+import { HelperRunner } from "@letterhead/core/helper/HelperRunner"
+import { SecretStore } from "@letterhead/core/secrets/SecretStore"
 import type { ServerEntry } from "@letterhead/core/server/ServerEntry"
 import { type CallHook, CallHooks } from "@letterhead/core/sources/CallHooks"
 import { type HeaderSource, Rank } from "@letterhead/core/sources/HeaderSource"
@@ -18,12 +21,11 @@ import * as HeaderSources from "@letterhead/core/sources/HeaderSources"
 import * as McpTransport from "@letterhead/mcp/McpTransport"
 import * as StdioPrograms from "@letterhead/mcp/StdioPrograms"
 import * as EntryFixture from "@letterhead/testing/EntryFixture"
-import * as MockHelperRunner from "@letterhead/testing/mocks/MockHelperRunner"
 import * as MockMcpConfig from "@letterhead/testing/mocks/MockMcpConfig"
-import * as MockSecretStore from "@letterhead/testing/mocks/MockSecretStore"
 import * as MockTrustGate from "@letterhead/testing/mocks/MockTrustGate"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import { CREDENTIAL_VALUE, HELPER_VALUE, OAUTH_VALUE, type Session, STATIC_VALUE, traceOf } from "./BenchHeaders.ts"
 
@@ -33,7 +35,7 @@ export const entryOf = (url: URL): ServerEntry =>
     name: `bench${url.port}${url.pathname.replaceAll("/", "-")}`,
     url: url.href,
     headers: { "X-Static": STATIC_VALUE },
-    credentials: [{ name: "KEY", headerName: "X-Credential", default: CREDENTIAL_VALUE }],
+    credentials: [{ name: "KEY", headerName: "X-Credential", required: true }],
     helper: { command: ["print-headers"] },
     passthrough: [{ name: "X-Trace" }],
     auth: "auto"
@@ -63,11 +65,14 @@ const tokenSource: HeaderSource = {
   resolve: () => Effect.succeed(tokenPatch)
 }
 
+const stored = Redacted.make(CREDENTIAL_VALUE)
+const printed: HelperOutput = { headers: [["Authorization", Redacted.make(HELPER_VALUE)]], expired: false }
+
 const resolver = HeaderResolver.layer.pipe(
   Layer.provide(HeaderSources.layerWith([tokenSource])),
   Layer.provide(Layer.succeed(CallHooks, [sessionHook])),
-  Layer.provide(MockHelperRunner.layer(() => ({ headers: { Authorization: HELPER_VALUE } }))),
-  Layer.provide(MockSecretStore.layerMemory),
+  Layer.provide(Layer.succeed(HelperRunner, { run: () => Effect.succeed(printed) })),
+  Layer.provide(Layer.mock(SecretStore, { get: () => Effect.succeedSome(stored) })),
   Layer.provide(MockTrustGate.layerPermitAll),
   Layer.provide(Layer.merge(NodeFileSystem.layer, NodePath.layer))
 )
