@@ -14,15 +14,15 @@ import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import type * as Path from "effect/Path"
-import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import type { CallContext } from "./call/CallContext.ts"
-import { HeaderError } from "./headers/HeaderError.ts"
+import { ConnectionSources, type SharedAnswers } from "./ConnectionSources.ts"
+import type { HeaderError } from "./headers/HeaderError.ts"
 import type { HeaderPatch } from "./headers/HeaderPatch.ts"
-import { merge, none, type Provenance, type ResolvedHeaders } from "./headers/ResolvedHeaders.ts"
+import type { Provenance, ResolvedHeaders } from "./headers/ResolvedHeaders.ts"
 import * as ServerUrl from "./server/ServerUrl.ts"
 import type { ServerEntry } from "./server/ServerEntry.ts"
-import type { ChallengeResponse, HeaderSource } from "./sources/HeaderSource.ts"
+import { type ChallengeResponse, nothingSoFar } from "./sources/HeaderSource.ts"
 import { HeaderSources } from "./sources/HeaderSources.ts"
 import type { TrustGate } from "./trust/TrustGate.ts"
 
@@ -30,7 +30,12 @@ import type { TrustGate } from "./trust/TrustGate.ts"
 export interface ConnectionHeaders {
   /** The absolute URL of the server, with its template evaluated. Headers go to its origin and nowhere else. */
   readonly url: URL
-  /** The headers of one request; renews what has expired. */
+  /**
+   * The headers of one request; renews what has expired.
+   *
+   * Asks when it is called. Where nothing has to be awaited, what it returns is an `Exit` already (see `isSettled` in
+   * `Settled`), which needs no fiber to be read. It is good for one request: call it anew for each.
+   */
   readonly resolve: (call: CallContext) => Effect.Effect<ResolvedHeaders, HeaderError>
   /** What to do about a refusal: send once more with what `resolve` gives now, or leave it to the caller. */
   readonly challenge: (
@@ -60,12 +65,9 @@ export class HeaderResolver extends Context.Service<
   }
 >()("@letterhead/core/HeaderResolver") {}
 
-/** The latest answers of the sources for one principal and server, shared by its connections. */
-interface Answers {
+/** The answers of the sources for one principal and server, shared by its connections. */
+interface Answers extends SharedAnswers {
   connections: number
-  readonly latest: Map<string, HeaderPatch>
-  /** Asks a source anew; all who ask for the successor of one generation share one answer. */
-  readonly renewals: Cache.Cache<string, HeaderPatch, HeaderError>
 }
 
 export const make = Effect.gen(function* () {
@@ -82,7 +84,7 @@ export const make = Effect.gen(function* () {
       Effect.fnUntraced(function* (key: string) {
         const source = sources.find((candidate) => key.startsWith(`${candidate.id}#`))
         if (source === undefined) return yield* Effect.die(new Error(`no source for ${key}`))
-        const answer = yield* source.resolve(entry, owner, none)
+        const answer = yield* source.resolve(entry, owner, nothingSoFar)
         const before = latest.get(source.id)
         if (before !== undefined && given.get(source.id) === answer) return before
         const patch = { ...answer, generation: (before?.generation ?? 0) + 1 }
@@ -93,7 +95,13 @@ export const make = Effect.gen(function* () {
       // Only those who wait share an answer; `latest` is what is kept.
       { capacity: sources.length + 1, timeToLive: () => Duration.zero }
     )
-    return { connections: 0, latest, renewals } satisfies Answers
+    const answers: Answers = {
+      connections: 0,
+      latest: ({ id }) => latest.get(id),
+      // All who ask for the successor of one generation share one answer.
+      renew: ({ id }) => Cache.get(renewals, `${id}#${latest.get(id)?.generation ?? 0}`)
+    }
+    return answers
   })
 
   const acquireAnswers = (entry: ServerEntry, owner: CallContext) =>
@@ -121,80 +129,14 @@ export const make = Effect.gen(function* () {
   ): Effect.fn.Return<ConnectionHeaders, HeaderError, Scope.Scope> {
     const url = yield* Effect.provide(ServerUrl.evaluate(entry), services)
     const answers = yield* acquireAnswers(entry, owner)
-    const renew = (source: HeaderSource) =>
-      Cache.get(answers.renewals, `${source.id}#${answers.latest.get(source.id)?.generation ?? 0}`)
-
-    const held = new Map<string, HeaderPatch>()
-    // Answers that had expired when they came: each is good for one request, or the server would never be asked.
-    const unused = new WeakSet<HeaderPatch>()
-    let merged: ResolvedHeaders | undefined
-    const hold = (source: HeaderSource, patch: HeaderPatch) => {
-      held.set(source.id, patch)
-      if (isSpent(patch, clock)) unused.add(patch)
-      merged = undefined
+    const connection = new ConnectionSources({ entry, sources, answers, clock })
+    yield* connection.reconnect
+    return {
+      url,
+      resolve: (call) => connection.resolve(call),
+      challenge: connection.challenge,
+      reconnect: connection.reconnect
     }
-    const perCall = sources.some((source) => source.lifetime === "call")
-    const connectionSources = sources.filter((source) => source.lifetime === "connection")
-    const reconnect = Effect.gen(function* () {
-      const renewed: Array<readonly [source: HeaderSource, patch: HeaderPatch]> = []
-      for (const source of connectionSources) renewed.push([source, yield* renew(source)])
-      for (const [source, patch] of renewed) {
-        // A refusal that came meanwhile may have led to an answer that is newer still.
-        if (patch.generation > (held.get(source.id)?.generation ?? 0)) hold(source, patch)
-      }
-    })
-    yield* reconnect
-
-    /** The successor of what the connection holds: one that somebody else got, or a new one. */
-    const succeed = Effect.fnUntraced(function* (source: HeaderSource, generation: number) {
-      const latest = answers.latest.get(source.id)
-      hold(
-        source,
-        latest !== undefined && latest.generation > generation && !isSpent(latest, clock)
-          ? latest
-          : yield* renew(source)
-      )
-    })
-
-    const resolve = Effect.fnUntraced(function* (call: CallContext): Effect.fn.Return<ResolvedHeaders, HeaderError> {
-      for (const source of connectionSources) {
-        const patch = held.get(source.id)
-        if (patch === undefined || (isSpent(patch, clock) && !unused.has(patch))) {
-          yield* succeed(source, patch?.generation ?? 0)
-        }
-        const current = held.get(source.id)
-        if (current !== undefined) unused.delete(current)
-      }
-      if (!perCall && merged !== undefined) return merged
-      const patches: Array<HeaderPatch> = []
-      for (const source of sources) {
-        const kept = held.get(source.id)
-        const patch = kept ?? (yield* source.resolve(entry, call, yield* mergeFor(entry, patches)))
-        patches.push(patch)
-      }
-      const resolved = yield* mergeFor(entry, patches)
-      if (!perCall) merged = resolved
-      return resolved
-    })
-
-    const challenge = Effect.fnUntraced(function* (
-      call: CallContext,
-      sent: ResolvedHeaders,
-      response: ChallengeResponse
-    ): Effect.fn.Return<"retry" | "give up", HeaderError> {
-      for (const source of challenged(sources, sent, response)) {
-        const sentGeneration = sent.generations.get(source.id) ?? 0
-        if ((held.get(source.id)?.generation ?? 0) > sentGeneration) return "retry"
-        const renewable = source.challenge === undefined ? false : yield* source.challenge(entry, call, sent, response)
-        if (!renewable) continue
-        // Somebody may have renewed it while the source was asked.
-        if ((held.get(source.id)?.generation ?? 0) <= sentGeneration) yield* succeed(source, sentGeneration)
-        return "retry"
-      }
-      return "give up"
-    })
-
-    return { url, resolve, challenge, reconnect }
   })
 
   return HeaderResolver.of({
@@ -211,28 +153,3 @@ export const make = Effect.gen(function* () {
 /** The resolver over the runtime's sources. */
 export const layer: Layer.Layer<HeaderResolver, never, HeaderSources | TrustGate | FileSystem.FileSystem | Path.Path> =
   Layer.effect(HeaderResolver, make)
-
-const isSpent = (patch: HeaderPatch, clock: Clock.Clock): boolean =>
-  patch.expiresAt !== undefined && clock.currentTimeMillisUnsafe() >= patch.expiresAt
-
-/**
- * The sources to ask about a refusal, in order (design rule 6): the one whose Authorization was sent and no other;
- * where none was sent, those that take challenges, highest first. A 403 concerns a helper's credential alone, and
- * only where it is not about scope.
- */
-const challenged = (
-  sources: ReadonlyArray<HeaderSource>,
-  sent: ResolvedHeaders,
-  response: ChallengeResponse
-): ReadonlyArray<HeaderSource> => {
-  const winner = sent.get("authorization")?.source
-  const candidates = sources
-    .filter((source) => source.challenge !== undefined && (winner === undefined || source.id === winner))
-    .toReversed()
-  if (response.status === 401) return candidates
-  if (response.status !== 403 || /\binsufficient_scope\b/.test(response.wwwAuthenticate ?? "")) return []
-  return candidates.filter((source) => source.id === "helper")
-}
-
-const mergeFor = (entry: ServerEntry, patches: ReadonlyArray<HeaderPatch>) =>
-  Effect.fromResult(Result.mapError(merge(patches), (reason) => new HeaderError({ server: entry.name, reason })))

@@ -443,10 +443,7 @@ it.effect("connections of a principal that reconnect at once share one run", () 
     yield* TestClock.adjust(50)
     const connections = yield* Fiber.join(connecting)
     const reconnecting = yield* Effect.forkChild(
-      Effect.all(
-        connections.map((connection) => connection.reconnect),
-        { concurrency: "unbounded" }
-      )
+      Effect.forEach(connections, (connection) => connection.reconnect, { concurrency: "unbounded" })
     )
     yield* TestClock.adjust(50)
     yield* Fiber.join(reconnecting)

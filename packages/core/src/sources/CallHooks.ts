@@ -9,6 +9,7 @@
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import type { CallContext } from "../call/CallContext.ts"
 import type { ServerEntry } from "../server/ServerEntry.ts"
 import { type HookInput, kindOf } from "./HookModule.ts"
 
@@ -21,11 +22,12 @@ export interface CallHook {
   /** Names of the server entries it is for. Default: all. */
   readonly servers?: ReadonlyArray<string>
   /**
-   * What to change of the headers resolved so far. `CurrentCall` is the call, with its principal.
+   * What to change of the headers resolved so far. `call`, which is also the effect's `CurrentCall`, has the principal.
    *
-   * A failure fails the call; of it only its kind is shown, never its text.
+   * A failure fails the call; of it only its kind is shown, never its text. A hook that knows its changes at once
+   * returns `Effect.succeed(changes)`: that is read on the spot, while any other effect costs the call two fibers.
    */
-  readonly run: (input: HookInput, headers: HookChanges) => Effect.Effect<HookChanges, unknown>
+  readonly run: (input: HookInput, headers: HookChanges, call: CallContext) => Effect.Effect<HookChanges, unknown>
 }
 
 /** The runtime's hooks, in the order they run. Default: none. */

@@ -48,7 +48,7 @@ export const make: Effect.Effect<HeaderSource, never, SecretStore | TrustGate | 
       HeaderError,
       SecretStore | TrustGate | FileSystem.FileSystem | Path.Path
     > {
-      if (entry.credentials.length === 0) return HeaderPatch.empty(ID, Rank.credential)
+      if (!applies(entry)) return HeaderPatch.empty(ID, Rank.credential)
       yield* (yield* TrustGate).require(entry)
       const store = yield* SecretStore
       const set: Array<HeaderPatch.SetField> = []
@@ -78,7 +78,7 @@ export const make: Effect.Effect<HeaderSource, never, SecretStore | TrustGate | 
     })
 
     const challenge = Effect.fnUntraced(function* (entry: ServerEntry, call: CallContext, sent: ResolvedHeaders) {
-      if (entry.credentials.length === 0) return false
+      if (!applies(entry)) return false
       const now = yield* resolve(entry, call)
       return now.set.some((field) => {
         const before = sent.get(field.name)
@@ -92,10 +92,13 @@ export const make: Effect.Effect<HeaderSource, never, SecretStore | TrustGate | 
       id: ID,
       rank: Rank.credential,
       lifetime: "connection",
+      applies,
       resolve: (entry, call) => Effect.provideContext(resolve(entry, call), services),
       challenge: (entry, call, sent) => Effect.provideContext(challenge(entry, call, sent), services)
     }
   })
+
+const applies = (entry: ServerEntry): boolean => entry.credentials.length > 0
 
 const declaredBy = (field: CredentialField): string => `credential ${field.name} · ${formatPlace(field.place)}`
 

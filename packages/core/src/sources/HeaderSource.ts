@@ -5,10 +5,11 @@
  * `HeaderSource` and put it into the list in `HeaderSources.ts`.
  */
 import type * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type { CallContext } from "../call/CallContext.ts"
 import type { HeaderError } from "../headers/HeaderError.ts"
 import type { HeaderPatch } from "../headers/HeaderPatch.ts"
-import type { ResolvedHeaders } from "../headers/ResolvedHeaders.ts"
+import { none, type ResolvedHeaders } from "../headers/ResolvedHeaders.ts"
 import type { ServerEntry } from "../server/ServerEntry.ts"
 
 /** The order of precedence, low to high (design rule 1). What the protocol owns is above all and not a source. */
@@ -29,6 +30,12 @@ export interface ChallengeResponse {
   readonly wwwAuthenticate?: string
 }
 
+/** What the sources below yielded; merged when it is asked for. */
+export type SoFar = () => Exit.Exit<ResolvedHeaders, HeaderError>
+
+/** Nothing was yielded. */
+export const nothingSoFar: SoFar = () => Exit.succeed(none)
+
 export interface HeaderSource {
   /** Unique in the list; appears in provenance and errors. */
   readonly id: string
@@ -37,15 +44,19 @@ export interface HeaderSource {
   /** `connection`: asked at connect and reconnect, kept in between. `call`: asked for each call. */
   readonly lifetime: "connection" | "call"
   /**
-   * The fields for a call; `soFar` holds what the sources below yielded, for a hook.
+   * Whether the source can ever have something to say for an entry; asked once per connection. Default: it can.
    *
-   * `generation` is left 0: the resolver counts.
+   * Where it cannot, it takes no part, and costs the calls of the connection nothing.
    */
-  readonly resolve: (
-    entry: ServerEntry,
-    call: CallContext,
-    soFar: ResolvedHeaders
-  ) => Effect.Effect<HeaderPatch, HeaderError>
+  readonly applies?: (entry: ServerEntry) => boolean
+  /**
+   * The fields for a call; `soFar` gives what the sources below yielded, for a hook.
+   *
+   * A source that can answer at once returns an `Exit`, such as `Exit.succeed(patch)` or `Effect.succeed(patch)`: it is
+   * read on the spot. Any other effect is run and awaited, which costs the call a fiber. What has nothing to say is best
+   * one and the same empty patch. `generation` is left 0: the resolver counts.
+   */
+  readonly resolve: (entry: ServerEntry, call: CallContext, soFar: SoFar) => Effect.Effect<HeaderPatch, HeaderError>
   /**
    * Asked once when the server refused what was sent: whether asking `resolve` again can yield something new.
    *

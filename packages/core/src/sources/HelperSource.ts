@@ -65,6 +65,7 @@ export const make: Effect.Effect<HeaderSource, never, HelperRunner> = Effect.gen
     id: ID,
     rank: Rank.helper,
     lifetime: "connection",
+    applies: (entry) => entry.helper !== undefined,
     resolve,
     challenge: (entry, call) =>
       Effect.sync(() => {

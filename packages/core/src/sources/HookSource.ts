@@ -4,39 +4,37 @@
  * Hooks run in order, once per call: the modules of the entry, then the runtime's own ({@link CallHooks}), which have
  * the last word. Each sees what the one before left. What they did is applied again to the retries and resumes of the
  * same call. They do not run for what the connection sends of its own accord. Changes a hook makes after it settled do
- * nothing. A hook that throws, fails, dies, is interrupted or does not settle in time fails the call.
+ * nothing. A hook that throws, fails, dies, is interrupted or does not settle in time fails the call. Where all of them
+ * have their answer at once, so has the source.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
-import * as Option from "effect/Option"
 import * as Path from "effect/Path"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
-import { type CallContext, CurrentCall } from "../call/CallContext.ts"
+import type { CallContext } from "../call/CallContext.ts"
 import {
   CallContextMissing,
   HeaderError,
   HeaderInvalid,
-  HookFailed,
-  type HeaderErrorReason
+  type HeaderErrorReason,
+  type HookFailed
 } from "../headers/HeaderError.ts"
 import { nameDefect } from "../headers/HeaderField.ts"
 import * as HeaderPatch from "../headers/HeaderPatch.ts"
-import type { ResolvedHeaders } from "../headers/ResolvedHeaders.ts"
-import { formatPlace, type HookModule as HookDeclaration, type ServerEntry } from "../server/ServerEntry.ts"
+import type { Provenance, ResolvedHeaders } from "../headers/ResolvedHeaders.ts"
+import type { ServerEntry } from "../server/ServerEntry.ts"
+import { isSettled } from "../Settled.ts"
 import { TrustGate } from "../trust/TrustGate.ts"
 import * as CallHooks from "./CallHooks.ts"
 import { type HeaderSource, Rank } from "./HeaderSource.ts"
-import * as HookHeaders from "./HookHeaders.ts"
+import * as Hook from "./Hook.ts"
+import { type Change, HookHeaders, type ShownField } from "./HookHeaders.ts"
 import * as HookModule from "./HookModule.ts"
 import * as StaticSource from "./StaticSource.ts"
 
 export const ID = "hook"
-
-/** Milliseconds that one hook may take for one call. A hook that never yields to the event loop cannot be stopped. */
-export const HOOK_BUDGET = 5_000
 
 /** The methods that are calls of a session; see the module's description. */
 export const HOOKED_METHODS: ReadonlySet<string> = new Set([
@@ -50,170 +48,136 @@ export const HOOKED_METHODS: ReadonlySet<string> = new Set([
   "completion/complete"
 ])
 
-/** A hook of either kind. */
-interface Hook {
-  /** What an error calls it. */
-  readonly name: string
-  readonly declared: string
-  /** What it leaves of the headers. */
-  readonly run: (
-    input: HookModule.HookInput,
-    headers: HookHeaders.HookHeaders,
-    call: CallContext
-  ) => Effect.Effect<HookHeaders.Fields, HookFailed>
+type Answer = Effect.Effect<HeaderPatch.HeaderPatch, HeaderError>
+
+/** What is known of an entry. */
+interface EntryHooks {
+  /** The runtime's own that are for it. */
+  readonly own: ReadonlyArray<Hook.Hook>
+  /** All of them, in order; absent until the modules are loaded. */
+  all: ReadonlyArray<Hook.Hook> | undefined
+  /** A retry or resume of a call comes with the same context object; one that a caller made may serve several entries. */
+  readonly applied: WeakMap<CallContext, Answer>
 }
 
 /** The source; modules are loaded only where the trust gate lets them. */
 export const make: Effect.Effect<HeaderSource, never, TrustGate | Path.Path> = Effect.gen(function* () {
   const gate = yield* TrustGate
   const path = yield* Path.Path
-  const own = yield* CallHooks.CallHooks
-  const loaded = new WeakMap<ServerEntry, ReadonlyArray<Hook>>()
-  // A retry or resume of a call comes with the same context object; one that a caller made may serve several entries.
-  const applied = new WeakMap<CallContext, WeakMap<ServerEntry, HeaderPatch.HeaderPatch>>()
+  const callHooks = yield* CallHooks.CallHooks
+  const known = new WeakMap<ServerEntry, EntryHooks>()
 
-  const load = Effect.fnUntraced(function* (entry: ServerEntry): Effect.fn.Return<ReadonlyArray<Hook>, HeaderError> {
-    const earlier = loaded.get(entry)
+  const hooksOf = (entry: ServerEntry): EntryHooks => {
+    const earlier = known.get(entry)
     if (earlier !== undefined) return earlier
-    if (entry.hooks.length === 0) return []
+    const own = callHooks.filter((hook) => CallHooks.concerns(hook, entry)).map(Hook.ofRuntime)
+    const hooks = { own, all: entry.hooks.length === 0 ? own : undefined, applied: new WeakMap() }
+    known.set(entry, hooks)
+    return hooks
+  }
+  const applies = (entry: ServerEntry) => entry.hooks.length + hooksOf(entry).own.length > 0
+
+  const load = Effect.fnUntraced(function* (
+    entry: ServerEntry
+  ): Effect.fn.Return<ReadonlyArray<Hook.Hook>, HeaderError> {
+    const hooks = hooksOf(entry)
     const permit = yield* gate.require(entry)
-    const hooks: Array<Hook> = []
+    const modules: Array<Hook.Hook> = []
     for (const declaration of entry.hooks) {
       const run = yield* HookModule.load(declaration.path, declaration).pipe(
         Effect.provideService(Path.Path, path),
         Effect.mapError((reason) => inEntry(entry, reason))
       )
-      if (run !== undefined) hooks.push(ofModule(declaration, run))
+      if (run !== undefined) modules.push(Hook.ofModule(declaration, run))
     }
     yield* permit.verify
-    loaded.set(entry, hooks)
-    return hooks
+    return (hooks.all = [...modules, ...hooks.own])
   })
 
-  const resolve = Effect.fnUntraced(function* (
+  const apply = (
     entry: ServerEntry,
+    hooks: ReadonlyArray<Hook.Hook>,
     call: CallContext,
-    soFar: ResolvedHeaders
-  ): Effect.fn.Return<HeaderPatch.HeaderPatch, HeaderError> {
-    const native = own.filter((hook) => CallHooks.concerns(hook, entry))
-    if (entry.hooks.length + native.length === 0 || call.method === undefined || !HOOKED_METHODS.has(call.method)) {
-      return HeaderPatch.empty(ID, Rank.hook)
-    }
-    const before = applied.get(call)?.get(entry)
-    if (before !== undefined) return before
-    const hooks = [...(yield* load(entry)), ...native.map(ofRuntime)]
-    if (hooks.length === 0) return HeaderPatch.empty(ID, Rank.hook)
+    soFar: () => Exit.Exit<ResolvedHeaders, HeaderError>
+  ): Answer => {
+    if (hooks.length === 0) return NOTHING
     if (call.sessionId === undefined) {
-      return yield* inEntry(entry, new CallContextMissing({ fact: "sessionId" }))
+      return Exit.fail(inEntry(entry, new CallContextMissing({ fact: "sessionId" })))
     }
+    const below = soFar()
+    if (Exit.isFailure(below)) return Exit.failCause(below.cause)
     const input: HookModule.HookInput = {
       server: entry.name,
       tool: call.tool ?? "",
       sessionID: call.sessionId,
       callID: call.callId ?? "",
-      method: call.method
+      method: call.method ?? ""
     }
-    const headers = HookHeaders.make(
-      soFar.provenance.flatMap((field) =>
-        field.value === undefined
-          ? []
-          : [{ name: field.name, value: Redacted.value(field.value), visible: field.source === StaticSource.ID }]
-      )
-    )
-    for (const hook of hooks) {
-      const left = yield* withinBudget(hook.name, hook.run({ ...input }, headers, call)).pipe(
-        Effect.mapError((reason) => inEntry(entry, reason))
-      )
-      headers.take(left, hook.declared)
-    }
-    const patch = yield* toPatch(entry, headers.changes())
-    const patches = applied.get(call) ?? new WeakMap<ServerEntry, HeaderPatch.HeaderPatch>()
-    applied.set(call, patches.set(entry, patch))
-    return patch
-  })
-
-  return { id: ID, rank: Rank.hook, lifetime: "call", resolve }
-})
-
-const ofModule = (declaration: HookDeclaration, run: HookModule.McpCallBefore): Hook => ({
-  name: declaration.path,
-  declared: `${declaration.path} · ${formatPlace(declaration.place)}`,
-  run: (input, headers) =>
-    Effect.tryPromise({
-      try: async () => {
-        const output: HookModule.HookOutput = { headers: headers.view() }
-        await run(input, output)
-        return HookHeaders.read(output.headers)
-      },
-      catch: (cause) => new HookFailed({ module: declaration.path, description: `threw (${HookModule.kindOf(cause)})` })
+    const headers = new HookHeaders({
+      all: () => below.value.provenance.flatMap((field) => shown(field) ?? []),
+      get: (name) => shown(below.value.get(name))
     })
+    const runFrom = (index: number): Answer => {
+      const hook = hooks[index]
+      if (hook === undefined) {
+        const patch = toPatch(entry, headers.changes())
+        if (Result.isFailure(patch)) return Exit.fail(patch.failure)
+        const answer = Exit.succeed(patch.success)
+        hooksOf(entry).applied.set(call, answer)
+        return answer
+      }
+      const ran = hook.run({ ...input }, headers, call)
+      if (isSettled(ran)) return Exit.isFailure(ran) ? failedIn(entry, ran.cause) : runFrom(index + 1)
+      return Effect.matchCauseEffect(ran, {
+        onSuccess: () => runFrom(index + 1),
+        onFailure: (cause) => failedIn(entry, cause)
+      })
+    }
+    return runFrom(0)
+  }
+
+  const resolve: HeaderSource["resolve"] = (entry, call, soFar) => {
+    if (call.method === undefined || !HOOKED_METHODS.has(call.method)) return NOTHING
+    const { all, applied } = hooksOf(entry)
+    const before = applied.get(call)
+    if (before !== undefined) return before
+    return all === undefined
+      ? Effect.flatMap(load(entry), (hooks) => apply(entry, hooks, call, soFar))
+      : apply(entry, all, call, soFar)
+  }
+
+  return { id: ID, rank: Rank.hook, lifetime: "call", applies, resolve }
 })
 
-const ofRuntime = (hook: CallHooks.CallHook): Hook => ({
-  name: hook.name,
-  declared: `${hook.name} of the runtime`,
-  run: (input, headers, call) =>
-    Effect.suspend(() => hook.run(input, headers.view())).pipe(
-      // A copy; what the hook returned is its own object, and reading it can throw.
-      Effect.map((changes) => headers.changed(HookHeaders.read(changes))),
-      Effect.provideService(CurrentCall, call),
-      Effect.catchCause((cause) =>
-        Effect.fail(new HookFailed({ module: hook.name, description: CallHooks.describe(cause) }))
-      )
-    )
-})
+const NOTHING: Answer = Exit.succeed(HeaderPatch.empty(ID, Rank.hook))
 
-/**
- * Ends a hook at its budget, and with the call. It runs in a fiber of its own, so that one that cannot be interrupted
- * holds up nobody, and one that interrupts itself does not interrupt the call.
- */
-const withinBudget = <A>(name: string, run: Effect.Effect<A, HookFailed>): Effect.Effect<A, HookFailed> =>
-  Effect.acquireUseRelease(
-    Effect.forkDetach(run),
-    (fiber) =>
-      Fiber.await(fiber).pipe(
-        Effect.timeoutOrElse({
-          duration: HOOK_BUDGET,
-          orElse: () =>
-            Effect.fail(new HookFailed({ module: name, description: `did not settle within ${HOOK_BUDGET} ms` }))
-        }),
-        Effect.flatMap(
-          Exit.match({
-            onSuccess: Effect.succeed,
-            onFailure: (cause) =>
-              Option.match(Cause.findErrorOption(cause), {
-                onNone: () => Effect.fail(new HookFailed({ module: name, description: CallHooks.describe(cause) })),
-                onSome: Effect.fail
-              })
-          })
-        )
-      ),
-    (fiber) => Effect.sync(() => fiber.interruptUnsafe())
-  )
+/** What hooks are shown of a field that is sent. */
+const shown = (field: Provenance | undefined): ShownField | undefined =>
+  field?.value === undefined
+    ? undefined
+    : { name: field.name, value: Redacted.value(field.value), visible: field.source === StaticSource.ID }
 
-const toPatch = Effect.fnUntraced(function* (
+/** What the hooks changed; fails where that is no field. */
+const toPatch = (
   entry: ServerEntry,
-  changes: ReadonlyArray<HookHeaders.Change>
-): Effect.fn.Return<HeaderPatch.HeaderPatch, HeaderError> {
+  changes: ReadonlyArray<Change>
+): Result.Result<HeaderPatch.HeaderPatch, HeaderError> => {
   const set: Array<HeaderPatch.SetField> = []
   const remove: Array<HeaderPatch.RemovedField> = []
   const omitted: Array<HeaderPatch.OmittedField> = []
-  for (const change of changes) {
-    const { declared } = change
-    if (change.value !== undefined && change.value.length > 0) {
-      set.push(
-        yield* Effect.fromResult(setField(change.name, change.value, declared)).pipe(
-          Effect.mapError((reason) => inEntry(entry, reason))
-        )
-      )
-    } else if (change.existed) {
-      remove.push({ name: change.name, declared })
+  for (const { declared, existed, name, value } of changes) {
+    if (value !== undefined && value.length > 0) {
+      const field = setField(name, value, declared)
+      if (Result.isFailure(field)) return Result.fail(inEntry(entry, field.failure))
+      set.push(field.success)
+    } else if (existed) {
+      remove.push({ name, declared })
     } else {
-      omitted.push({ name: change.name, declared, why: "its value is empty" })
+      omitted.push({ name, declared, why: "its value is empty" })
     }
   }
-  return { ...HeaderPatch.empty(ID, Rank.hook), set, remove, omitted }
-})
+  return Result.succeed({ ...HeaderPatch.empty(ID, Rank.hook), set, remove, omitted })
+}
 
 /** A name that a hook made and that is none is not shown: what was put there may be a value. */
 const setField: typeof HeaderPatch.setField = (name, value, declared) => {
@@ -222,6 +186,9 @@ const setField: typeof HeaderPatch.setField = (name, value, declared) => {
     ? HeaderPatch.setField(name, value, declared)
     : Result.fail(new HeaderInvalid({ field: `(${name.length} characters)`, rule: defect }))
 }
+
+const failedIn = (entry: ServerEntry, cause: Cause.Cause<HookFailed>): Exit.Exit<never, HeaderError> =>
+  Exit.failCause(Cause.map(cause, (reason) => inEntry(entry, reason)))
 
 const inEntry = (entry: ServerEntry, reason: HeaderErrorReason): HeaderError =>
   new HeaderError({ server: entry.name, source: ID, reason })

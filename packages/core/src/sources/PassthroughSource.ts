@@ -10,7 +10,9 @@
  * to hooks. Neither takes challenges: nobody here can get another value.
  */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
 import type { CallContext } from "../call/CallContext.ts"
 import { type IncomingHeader, named } from "../call/IncomingHeaders.ts"
 import { HeaderError, type HeaderErrorReason, HeaderInvalid, IncomingMissing } from "../headers/HeaderError.ts"
@@ -23,46 +25,82 @@ import * as PassthroughRules from "./PassthroughRules.ts"
 export const ID = "passthrough"
 export const OVERRIDE_ID = "passthrough-override"
 
+/** What is to be done about an entry's list. */
+interface Listed {
+  readonly headers: ReadonlyArray<PassthroughHeader>
+  /** The rule that the list breaks, if it breaks one. */
+  readonly defect: HeaderErrorReason | undefined
+  /**
+   * Whether the trust gate lets it pass. What is forwarded stands in the entry itself: an entry that changes is another
+   * one, and is asked about anew.
+   */
+  permitted: boolean
+}
+
+type Answer = Exit.Exit<HeaderPatch.HeaderPatch, HeaderError>
+
 const makeSource = (empty: HeaderPatch.HeaderPatch, override: boolean) =>
   Effect.gen(function* () {
     const gate = yield* TrustGate
-    // What is forwarded stands in the entry itself: an entry that changes is another one, and is asked about anew.
-    const permitted = new WeakSet<ServerEntry>()
+    const nothing: Answer = Exit.succeed(empty)
+    const known = new WeakMap<ServerEntry, Listed>()
 
-    const resolve = Effect.fnUntraced(function* (
-      entry: ServerEntry,
-      call: CallContext
-    ): Effect.fn.Return<HeaderPatch.HeaderPatch, HeaderError> {
-      const fail = (reason: HeaderErrorReason) => new HeaderError({ server: entry.name, source: empty.source, reason })
-      const listed = entry.passthrough.filter((header) => header.override === override)
-      if (listed.length === 0) return empty
-      const broken = PassthroughRules.defect(entry.passthrough)
-      if (broken !== undefined) return yield* fail(broken)
+    const listedOf = (entry: ServerEntry): Listed => {
+      const earlier = known.get(entry)
+      if (earlier !== undefined) return earlier
+      const listed = {
+        headers: entry.passthrough.filter((header) => header.override === override),
+        defect: PassthroughRules.defect(entry.passthrough),
+        permitted: false
+      }
+      known.set(entry, listed)
+      return listed
+    }
+
+    /** What passes; `undefined` where the gate has to be asked before more is done. */
+    const patchOf = (entry: ServerEntry, listed: Listed, call: CallContext): Answer | undefined => {
+      const fail = (reason: HeaderErrorReason) =>
+        Exit.fail(new HeaderError({ server: entry.name, source: empty.source, reason }))
+      if (listed.headers.length === 0) return nothing
+      if (listed.defect !== undefined) return fail(listed.defect)
 
       const set: Array<HeaderPatch.SetField> = []
       const omitted: Array<HeaderPatch.OmittedField> = []
-      for (const header of listed) {
+      for (const header of listed.headers) {
         const came = named(call.incoming, header.name)
         const [field] = came
-        if (came.length > 1) return yield* fail(repeated(header, came.length))
-        if (field !== undefined && !permitted.has(entry)) {
-          yield* gate.require(entry)
-          permitted.add(entry)
-        }
+        if (came.length > 1) return fail(repeated(header, came.length))
+        if (field !== undefined && !listed.permitted) return undefined
         const value = field === undefined ? "" : Redacted.value(field.value)
         if (value !== "") {
           const made = HeaderPatch.forwardField(header.as, value, declaredBy(header), header.place)
-          set.push(yield* Effect.fromResult(made).pipe(Effect.mapError(fail)))
+          if (Result.isFailure(made)) return fail(made.failure)
+          set.push(made.success)
         } else if (header.required) {
-          return yield* fail(new IncomingMissing({ field: header.name, place: header.place }))
+          return fail(new IncomingMissing({ field: header.name, place: header.place }))
         } else {
           omitted.push({ name: header.as, declared: declaredBy(header), why: whyMissing(header, call, field) })
         }
       }
-      return { ...empty, set, omitted }
+      return Exit.succeed({ ...empty, set, omitted })
+    }
+
+    const afterGate = Effect.fnUntraced(function* (entry: ServerEntry, listed: Listed, call: CallContext) {
+      yield* gate.require(entry)
+      listed.permitted = true
+      return yield* patchOf(entry, listed, call) ?? nothing
     })
 
-    return { id: empty.source, rank: empty.rank, lifetime: "call", resolve } satisfies HeaderSource
+    return {
+      id: empty.source,
+      rank: empty.rank,
+      lifetime: "call",
+      applies: (entry) => listedOf(entry).headers.length > 0,
+      resolve: (entry, call) => {
+        const listed = listedOf(entry)
+        return patchOf(entry, listed, call) ?? afterGate(entry, listed, call)
+      }
+    } satisfies HeaderSource
   })
 
 /** Listed headers; the lowest rank. */

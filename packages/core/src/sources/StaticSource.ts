@@ -64,6 +64,13 @@ export const make: Effect.Effect<HeaderSource, never, FileSystem.FileSystem | Pa
       })
     })
 
-    return { id: ID, rank: Rank.static, lifetime: "connection", resolve, challenge }
+    return {
+      id: ID,
+      rank: Rank.static,
+      lifetime: "connection",
+      applies: (entry) => entry.headers.length > 0,
+      resolve,
+      challenge
+    }
   }
 )

@@ -7,7 +7,8 @@ import * as HeaderPatch from "@letterhead/core/headers/HeaderPatch"
 import { merge } from "@letterhead/core/headers/ResolvedHeaders"
 import type { ServerEntry } from "@letterhead/core/server/ServerEntry"
 import { type CallHook, CallHooks, type HookChanges } from "@letterhead/core/sources/CallHooks"
-import { Rank } from "@letterhead/core/sources/HeaderSource"
+import { nothingSoFar, Rank } from "@letterhead/core/sources/HeaderSource"
+import { HOOK_BUDGET } from "@letterhead/core/sources/Hook"
 import * as HookSource from "@letterhead/core/sources/HookSource"
 import { entry } from "@letterhead/testing/EntryFixture"
 import * as MockTrustGate from "@letterhead/testing/mocks/MockTrustGate"
@@ -54,8 +55,8 @@ const resolve = Effect.fnUntraced(function* (
 ) {
   const source = yield* Effect.provideService(HookSource.make, CallHooks, hooks)
   const below = [patch("static", Rank.static, options.fields ?? {}), patch("helper", Rank.helper, options.secret ?? {})]
-  const soFar = Result.getOrThrow(merge(below))
-  const own = yield* source.resolve(options.server ?? entry(), options.call ?? CALL, soFar)
+  const soFar = Exit.succeed(Result.getOrThrow(merge(below)))
+  const own = yield* source.resolve(options.server ?? entry(), options.call ?? CALL, () => soFar)
   return Result.getOrThrow(merge([...below, own]))
 })
 
@@ -176,11 +177,10 @@ describe("a hook of the runtime", () => {
     return Effect.gen(function* () {
       const counting = [hook("count", () => Effect.sync(() => ({ "X-Run": String(++runs) })))]
       const source = yield* Effect.provideService(HookSource.make, CallHooks, counting)
-      const none = Result.getOrThrow(merge([]))
       const server = entry()
-      const first = yield* source.resolve(server, CALL, none)
-      assert.strictEqual(yield* source.resolve(server, CALL, none), first)
-      yield* source.resolve(server, { ...CALL, callId: "call-2" }, none)
+      const first = yield* source.resolve(server, CALL, nothingSoFar)
+      assert.strictEqual(yield* source.resolve(server, CALL, nothingSoFar), first)
+      yield* source.resolve(server, { ...CALL, callId: "call-2" }, nothingSoFar)
       assert.strictEqual(runs, 2)
     }).pipe(Effect.provide(services))
   })
@@ -232,7 +232,7 @@ describe("F80: a hook of the runtime that", () => {
     it.effect(`${what} fails the call at its budget`, () =>
       Effect.gen(function* () {
         const running = yield* Effect.forkChild(Effect.flip(resolve([hook("mine", () => never)])))
-        yield* TestClock.adjust(HookSource.HOOK_BUDGET - 1)
+        yield* TestClock.adjust(HOOK_BUDGET - 1)
         assert.isUndefined(running.pollUnsafe())
         yield* TestClock.adjust(1)
         const error = yield* Fiber.join(running)

@@ -2,12 +2,12 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { type CallContext, local } from "@letterhead/core/call/CallContext"
 import { CredentialMissing, HeaderError, HeaderInvalid, NotTrusted } from "@letterhead/core/headers/HeaderError"
-import { merge, none } from "@letterhead/core/headers/ResolvedHeaders"
+import { merge } from "@letterhead/core/headers/ResolvedHeaders"
 import { SecretStore } from "@letterhead/core/secrets/SecretStore"
 import { Environment } from "@letterhead/core/server/Environment"
 import type { ServerEntry } from "@letterhead/core/server/ServerEntry"
 import * as CredentialSource from "@letterhead/core/sources/CredentialSource"
-import { Rank } from "@letterhead/core/sources/HeaderSource"
+import { nothingSoFar, Rank } from "@letterhead/core/sources/HeaderSource"
 import * as TrustGate from "@letterhead/core/trust/TrustGate"
 import { entry, type EntryOptions } from "@letterhead/testing/EntryFixture"
 import { key } from "@letterhead/testing/laws/SecretStoreLaws"
@@ -35,7 +35,7 @@ const services = (secrets: ReadonlyArray<MockSecretStore.MockSecret> = []) =>
   )
 
 const resolve = (of: ServerEntry, call: CallContext = local) =>
-  Effect.flatMap(CredentialSource.make, (source) => source.resolve(of, call, none))
+  Effect.flatMap(CredentialSource.make, (source) => source.resolve(of, call, nothingSoFar))
 
 const fields = (of: ServerEntry, call?: CallContext) =>
   Effect.map(resolve(of, call), (patch) => patch.set.map(({ name, value }) => [name, Redacted.value(value)]))
@@ -183,7 +183,7 @@ describe("CredentialSource", () => {
       const source = yield* CredentialSource.make
       const store = yield* SecretStore
       const of = linear({ credentials: [{ name: "API_KEY", headerName: "Authorization", valuePrefix: "Bearer " }] })
-      const sent = Result.getOrThrow(merge([yield* source.resolve(of, local, none)]))
+      const sent = Result.getOrThrow(merge([yield* source.resolve(of, local, nothingSoFar)]))
       const challenge = Effect.suspend(() => {
         assert(source.challenge !== undefined)
         return source.challenge(of, local, sent, { status: 401 })
@@ -203,7 +203,7 @@ describe("CredentialSource", () => {
     Effect.gen(function* () {
       const source = yield* CredentialSource.make
       const store = yield* SecretStore
-      const sent = Result.getOrThrow(merge([yield* source.resolve(linear(), local, none)]))
+      const sent = Result.getOrThrow(merge([yield* source.resolve(linear(), local, nothingSoFar)]))
       yield* store.set(key({}), Redacted.make(CANARY))
       assert(source.challenge !== undefined)
       assert.isTrue(yield* source.challenge(linear(), local, sent, { status: 401 }))

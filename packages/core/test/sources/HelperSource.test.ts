@@ -3,7 +3,7 @@ import { local } from "@letterhead/core/call/CallContext"
 import { ExitedWith, HeaderError, NotTrusted } from "@letterhead/core/headers/HeaderError"
 import { none } from "@letterhead/core/headers/ResolvedHeaders"
 import { HelperRunner } from "@letterhead/core/helper/HelperRunner"
-import type { HeaderSource } from "@letterhead/core/sources/HeaderSource"
+import { type HeaderSource, nothingSoFar } from "@letterhead/core/sources/HeaderSource"
 import * as HelperSource from "@letterhead/core/sources/HelperSource"
 import { entry, type HelperOptions } from "@letterhead/testing/EntryFixture"
 import * as Clock from "effect/Clock"
@@ -32,7 +32,7 @@ const helped = (options: Partial<HelperOptions> = {}) =>
   entry({ helper: { command: ["headers", "--now"], ...options } })
 
 const resolveWith = (source: HeaderSource, server: ReturnType<typeof entry>, principal = "local") =>
-  source.resolve(server, { principal }, none)
+  source.resolve(server, { principal }, nothingSoFar)
 
 const tokens = Effect.fnUntraced(function* (
   source: HeaderSource,

@@ -5,11 +5,13 @@ import * as HeaderPatch from "@letterhead/core/headers/HeaderPatch"
 import { merge } from "@letterhead/core/headers/ResolvedHeaders"
 import { type HeaderSource, Rank } from "@letterhead/core/sources/HeaderSource"
 import type { HookPlugin } from "@letterhead/core/sources/HookModule"
+import { HOOK_BUDGET } from "@letterhead/core/sources/Hook"
 import * as HookSource from "@letterhead/core/sources/HookSource"
 import { TrustGate } from "@letterhead/core/trust/TrustGate"
 import { HeaderError, NotTrusted } from "@letterhead/core/headers/HeaderError"
 import { entry } from "@letterhead/testing/EntryFixture"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as FileSystem from "effect/FileSystem"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
@@ -58,7 +60,8 @@ const apply = Effect.fnUntraced(function* (
   options: { readonly call?: CallContext; readonly under?: HeaderPatch.HeaderPatch } = {}
 ) {
   const under = options.under ?? below({})
-  const patch = yield* source.resolve(server, options.call ?? CALL, Result.getOrThrow(merge([under])))
+  const soFar = Exit.succeed(Result.getOrThrow(merge([under])))
+  const patch = yield* source.resolve(server, options.call ?? CALL, () => soFar)
   return Result.getOrThrow(merge([under, patch]))
 })
 
@@ -217,7 +220,7 @@ it.effect("F80: a hook that never settles fails the call at its budget", () =>
     yield* Effect.flip(apply(source, server, { call: { principal: "local", method: "tools/call" } }))
     const running = yield* Effect.forkChild(Effect.flip(apply(source, server)))
     const ticking = yield* Effect.forkChild(
-      Effect.forever(Effect.andThen(TestClock.adjust(HookSource.HOOK_BUDGET), TestClock.withLive(Effect.sleep(5))))
+      Effect.forever(Effect.andThen(TestClock.adjust(HOOK_BUDGET), TestClock.withLive(Effect.sleep(5))))
     )
     const error = yield* Fiber.join(running)
     yield* Fiber.interrupt(ticking)

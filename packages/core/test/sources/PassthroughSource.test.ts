@@ -4,10 +4,10 @@ import { assert, describe, it } from "@effect/vitest"
 import type { CallContext } from "@letterhead/core/call/CallContext"
 import type { IncomingHeaders } from "@letterhead/core/call/IncomingHeaders"
 import * as HeaderPatch from "@letterhead/core/headers/HeaderPatch"
-import { merge, none } from "@letterhead/core/headers/ResolvedHeaders"
+import { merge } from "@letterhead/core/headers/ResolvedHeaders"
 import * as HeaderResolver from "@letterhead/core/HeaderResolver"
 import type { ServerEntry } from "@letterhead/core/server/ServerEntry"
-import { type HeaderSource, Rank } from "@letterhead/core/sources/HeaderSource"
+import { type HeaderSource, nothingSoFar, Rank } from "@letterhead/core/sources/HeaderSource"
 import { HeaderSources } from "@letterhead/core/sources/HeaderSources"
 import * as PassthroughSource from "@letterhead/core/sources/PassthroughSource"
 import * as TrustGate from "@letterhead/core/trust/TrustGate"
@@ -37,7 +37,7 @@ const resolve = Effect.fnUntraced(function* (
   ...others: ReadonlyArray<HeaderPatch.HeaderPatch>
 ) {
   const sources = yield* Effect.all([PassthroughSource.make, PassthroughSource.makeOverride])
-  const patches = yield* Effect.forEach(sources, (source) => source.resolve(server, call, none))
+  const patches = yield* Effect.forEach(sources, (source) => source.resolve(server, call, nothingSoFar))
   return Result.getOrThrow(merge([...patches, ...others]))
 })
 
@@ -282,7 +282,7 @@ describe("F81: an entry of somebody else's", () => {
     return Effect.gen(function* () {
       const source = yield* PassthroughSource.make
       const server = entry({ scope: "project", passthrough: [{ name: "x-a" }, { name: "x-b" }] })
-      yield* source.resolve(server, callOf([["x-c", "1"]]), none)
+      yield* source.resolve(server, callOf([["x-c", "1"]]), nothingSoFar)
       assert.strictEqual(asked, 0)
       for (let call = 0; call < 3; call++)
         yield* source.resolve(
@@ -291,7 +291,7 @@ describe("F81: an entry of somebody else's", () => {
             ["x-a", "1"],
             ["x-b", "1"]
           ]),
-          none
+          nothingSoFar
         )
       assert.strictEqual(asked, 1)
     }).pipe(

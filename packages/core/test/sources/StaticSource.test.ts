@@ -1,8 +1,9 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, it } from "@effect/vitest"
 import { local } from "@letterhead/core/call/CallContext"
-import { merge, none, type ResolvedHeaders } from "@letterhead/core/headers/ResolvedHeaders"
+import { merge, type ResolvedHeaders } from "@letterhead/core/headers/ResolvedHeaders"
 import { Environment } from "@letterhead/core/server/Environment"
+import { nothingSoFar } from "@letterhead/core/sources/HeaderSource"
 import * as StaticSource from "@letterhead/core/sources/StaticSource"
 import { TrustGate } from "@letterhead/core/trust/TrustGate"
 import { entry } from "@letterhead/testing/EntryFixture"
@@ -26,7 +27,7 @@ const services = Layer.merge(
 
 const resolve = Effect.fnUntraced(function* (server: ReturnType<typeof entry>, environment: Environment = {}) {
   const source = yield* StaticSource.make
-  const patch = yield* Effect.provideService(source.resolve(server, local, none), Environment, environment)
+  const patch = yield* Effect.provideService(source.resolve(server, local, nothingSoFar), Environment, environment)
   return { source, patch, resolved: Result.getOrThrow(merge([patch])) }
 })
 

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { local } from "@letterhead/core/call/CallContext"
 import { none } from "@letterhead/core/headers/ResolvedHeaders"
 import * as HeaderResolver from "@letterhead/core/HeaderResolver"
-import { Rank } from "@letterhead/core/sources/HeaderSource"
+import { nothingSoFar, Rank } from "@letterhead/core/sources/HeaderSource"
 import { entry } from "@letterhead/testing/EntryFixture"
 import * as MockHeaderSources from "@letterhead/testing/mocks/MockHeaderSources"
 import * as MockTrustGate from "@letterhead/testing/mocks/MockTrustGate"
@@ -42,7 +42,7 @@ describe("MockHeaderSources", () => {
   it.effect("checks the fields of its sources as those of any source", () =>
     Effect.gen(function* () {
       const broken = MockHeaderSources.source({ id: "broken", headers: () => ({ "Mcp-Session-Id": "1" }) })
-      const error = yield* Effect.flip(broken.resolve(entry(), local, none))
+      const error = yield* Effect.flip(broken.resolve(entry(), local, nothingSoFar))
       assert.strictEqual(error.reason._tag, "HeaderForbidden")
       assert.strictEqual(error.source, "broken")
     })
