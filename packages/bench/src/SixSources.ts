@@ -68,7 +68,8 @@ const tokenSource: HeaderSource = {
 const stored = Redacted.make(CREDENTIAL_VALUE)
 const printed: HelperOutput = { headers: [["Authorization", Redacted.make(HELPER_VALUE)]], expired: false }
 
-const resolver = HeaderResolver.layer.pipe(
+/** The resolver over the six sources. */
+export const resolver = HeaderResolver.layer.pipe(
   Layer.provide(HeaderSources.layerWith([tokenSource])),
   Layer.provide(Layer.succeed(CallHooks, [sessionHook])),
   Layer.provide(Layer.succeed(HelperRunner, { run: () => Effect.succeed(printed) })),

@@ -9,7 +9,9 @@ const requests = () => import("./BareRequests.ts")
 const older = () => import("./OlderClients.ts")
 const current = () => import("./CurrentClients.ts")
 const effect = () => import("./EffectClients.ts")
-const letterhead = () => import("./LetterheadClients.ts")
+const olderWithLetterhead = () => import("./OlderWithLetterhead.ts")
+const currentWithLetterhead = () => import("./CurrentWithLetterhead.ts")
+const connections = () => import("./LetterheadConnections.ts")
 const staticFetch = async () => (await import("./StaticFetch.ts")).staticFetch
 
 /** By name, as the tables show it. */
@@ -18,14 +20,19 @@ export const subjects: ReadonlyMap<string, LoadSubject> = new Map<string, LoadSu
   ["global fetch, by hand", async () => (await requests()).overFetch],
   [Name.OLDER, async () => (await older()).bare()],
   [Name.OLDER_UNDICI, async () => (await older()).bare(await staticFetch())],
+  [Name.OLDER_OURS, async () => (await olderWithLetterhead()).ours],
+  ["SDK v1 with Letterhead, no Effect", async () => (await olderWithLetterhead()).oursByOptions],
   [Name.NEW_PER_CALL, async () => (await older()).newPerCall],
   [Name.CURRENT_LEGACY, async () => (await current()).bare("legacy")],
   [Name.CURRENT_LEGACY_UNDICI, async () => (await current()).bare("legacy", await staticFetch())],
+  [Name.CURRENT_LEGACY_OURS, async () => (await currentWithLetterhead()).ours("legacy")],
   [Name.CURRENT_MODERN, async () => (await current()).bare("modern")],
   [Name.CURRENT_MODERN_UNDICI, async () => (await current()).bare("modern", await staticFetch())],
+  [Name.CURRENT_MODERN_OURS, async () => (await currentWithLetterhead()).ours("modern")],
+  ["SDK v2, modern, with Letterhead, no Effect", async () => (await currentWithLetterhead()).oursByOptions("modern")],
   [Name.EFFECT, async () => (await effect()).overFetch("legacy")],
   ["Effect's client over its undici client", async () => (await effect()).overUndici("legacy")],
   [Name.EFFECT_UNDICI, async () => (await effect()).over("legacy", await staticFetch())],
-  [Name.CONNECT_LEGACY, async () => (await letterhead()).connection("legacy")],
-  [Name.CONNECT_MODERN, async () => (await letterhead()).connection("modern")]
+  [Name.CONNECT_LEGACY, async () => (await connections()).ours("legacy")],
+  [Name.CONNECT_MODERN, async () => (await connections()).ours("modern")]
 ])
