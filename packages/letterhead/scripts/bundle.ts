@@ -11,11 +11,15 @@
 import { chmodSync, readFileSync } from "node:fs"
 import { isBuiltin } from "node:module"
 import { join, resolve } from "node:path"
-import { build, type BuildOptions, type CodeSplittingGroup, type OutputChunk } from "rolldown"
+import { build, type BuildOptions, type CodeSplittingGroup, type OutputChunk, type Plugin } from "rolldown"
 import { lateBuiltins, lateSegmenter } from "./late-loading.ts"
 
 const SHEBANG = "#!/usr/bin/env node\n"
 const EXECUTABLE = 0o755
+const NOT_ASCII = /[^\0-\x7f]/g
+/** A chunk is a function that is called as Node calls a CommonJS module; as an ES module, it is strict. */
+const CHUNK_START = `(function (exports, require, module, __filename, __dirname) {"use strict";`
+const CHUNK_END = "})"
 
 const home = resolve(import.meta.dirname, "..")
 const folder = resolve(process.argv[2] ?? join(home, "dist/cli"))
@@ -38,16 +42,28 @@ const common: BuildOptions = {
   }
 }
 
+/** Escapes what is not ASCII: one other character doubles the memory of a whole chunk. */
+const ascii: Plugin = {
+  name: "ascii",
+  generateBundle: (_, bundle) => {
+    for (const file of Object.values(bundle)) {
+      if (file.type === "chunk") file.code = file.code.replace(NOT_ASCII, escaped)
+    }
+  }
+}
+
 const loaded = await build({
   ...common,
   input: { command: source("cli/cli.ts") },
   preserveEntrySignatures: "allow-extension",
-  plugins: [lateBuiltins, lateSegmenter],
+  plugins: [lateBuiltins, lateSegmenter, ascii],
   output: {
     dir: folder,
     format: "cjs",
     cleanDir: true,
     minify: true,
+    postBanner: CHUNK_START,
+    postFooter: CHUNK_END,
     entryFileNames: "[name]-[hash].cjs",
     chunkFileNames: "[name]-[hash].cjs",
     codeSplitting: {
@@ -126,6 +142,10 @@ function checkImports(chunks: ReadonlyArray<OutputChunk>): void {
     )
     if (strange.length > 0) throw new Error(`${fileName} cannot load ${strange.join(", ")}`)
   }
+}
+
+function escaped(unit: string): string {
+  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`
 }
 
 function isHarmless(code: string | undefined, message: string): boolean {

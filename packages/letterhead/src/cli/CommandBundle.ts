@@ -23,7 +23,7 @@ interface Chunk {
   exports: unknown
 }
 
-/** A chunk as a function, called as Node calls a CommonJS module. */
+/** What a chunk is: a function that is called as Node calls a CommonJS module. */
 type Evaluate = (
   exports: unknown,
   require: (name: string) => unknown,
@@ -41,14 +41,11 @@ export const load = async ({ compiled, verb }: LoadOptions): Promise<Command> =>
 
   const compile = (name: string, filename: string): NodeVm.Script => {
     const code = kept.get(name)
-    const script = new NodeVm.Script(
-      `(function (exports, require, module, __filename, __dirname) {${readFileSync(filename, "utf8")}\n})`,
-      {
-        filename,
-        importModuleDynamically: NodeVm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
-        ...(code === undefined ? {} : { cachedData: code })
-      }
-    )
+    const script = new NodeVm.Script(readFileSync(filename, "utf8"), {
+      filename,
+      importModuleDynamically: NodeVm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+      ...(code === undefined ? {} : { cachedData: code })
+    })
     if (code === undefined || script.cachedDataRejected === true) complete = false
     scripts.set(name, script)
     return script
