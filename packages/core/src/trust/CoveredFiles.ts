@@ -64,7 +64,9 @@ export const filesNamed = Effect.fnUntraced(function* (
   const path = yield* Path.Path
   const root = workspaceOf(origin)
   if (root === undefined) return []
-  const realRoot = yield* Effect.orElseSucceed(fs.realPath(root), () => root)
+  const real = (place: string) => Effect.orElseSucceed(fs.realPath(place), () => place)
+  // Asked for a file that does not lie there as it is written.
+  const realRoot = yield* Effect.cached(real(root))
   const files = new Set<string>()
   // A link or a folder is followed only to learn whether a file is meant; a link is then refused, not read.
   const typeOf = (file: string) =>
@@ -87,8 +89,7 @@ export const filesNamed = Effect.fnUntraced(function* (
     const named = absolute(path, word, origin)
     if (named === undefined || files.has(named)) continue
     for (const file of yield* meant(named, word)) {
-      const real = yield* Effect.orElseSucceed(fs.realPath(file), () => file)
-      if (contains(path, root, file) || contains(path, realRoot, real)) files.add(file)
+      if (contains(path, root, file) || contains(path, yield* realRoot, yield* real(file))) files.add(file)
     }
   }
   return [...files]
