@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as MessageHead from "@letterhead/mcp/MessageHead"
 import * as Schema from "effect/Schema"
 
-const RUNS = { fastCheck: { numRuns: 3_000 } }
+const RUNS = { arbitrary: { runs: 3_000 } }
 
 /** Members as a hostile writer may put them: names twice, escaped, in any order, and values that look like the end. */
 const member = Schema.Literals([

@@ -5,7 +5,7 @@ import * as RetryAfter from "@letterhead/mcp/RetryAfter"
 import * as Schema from "effect/Schema"
 
 const NOW = Date.UTC(1994, 10, 6, 8, 49, 37)
-const RUNS = { fastCheck: { numRuns: 1_000 } }
+const RUNS = { arbitrary: { runs: 1_000 } }
 
 describe("Retry-After", () => {
   it("F56: counts seconds", () => {
