@@ -1,55 +1,45 @@
 /**
- * The SDK's transport that carries a connection at the moment, and its successor when the server has forgotten it.
+ * The session that carries a connection at the moment, and its successor when the server has forgotten it.
  *
  * To the SDK's client it is one transport that goes on: where a server answers `initialize` with a 4xx, the deprecated
  * HTTP+SSE transport takes over (2025-11-25 transports, Backwards Compatibility); where a server no longer knows the
  * session (404, 2025-11-25 transports, Session Management) or an HTTP+SSE stream broke, a new session is begun with
  * headers that are asked for anew, and what was refused is sent in it. A request that a server may have taken is never
- * sent again: it fails.
+ * sent again: its answer is awaited while its stream lives, and then it fails. What only the old session understands, a
+ * cancellation or a reply, is dropped.
  *
- * One renewal serves all who wait for it. One after another that brings no answer waits longer and longer, up to half
- * a minute.
+ * One renewal serves all who wait for it; see `Renewal` for what lies between two.
  */
-import * as BackOff from "@letterhead/core/helper/BackOff"
 import {
   isJSONRPCErrorResponse,
-  isJSONRPCNotification,
   isJSONRPCRequest,
   isJSONRPCResultResponse,
   type JSONRPCMessage,
   type JSONRPCNotification,
   type JSONRPCRequest,
+  ProtocolErrorCode,
   SdkHttpError,
-  SseError,
   type Transport,
   type TransportSendOptions
 } from "@modelcontextprotocol/client"
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Random from "effect/Random"
+import * as Metric from "effect/Metric"
 import type { Call } from "./Call.ts"
 import type { CallCorrelation, RequestId } from "./CallCorrelation.ts"
+import type { Carrier, CarrierKind, Lost } from "./Carrier.ts"
 import { CallTimedOut, ConnectionClosed, type McpErrorReason, ProtocolFailed } from "./McpError.ts"
+import { Renewal } from "./Renewal.ts"
 import { RequestFailure } from "./RequestFailure.ts"
-
-/** How messages travel: Streamable HTTP, HTTP+SSE, or the standard streams of a program. */
-export type CarrierKind = "http" | "sse" | "stdio"
-
-/** One transport of the SDK. */
-export interface Carrier {
-  readonly kind: CarrierKind
-  readonly transport: Transport
-  /** Ends the session at the server. */
-  readonly terminate?: () => Promise<void>
-}
+import { cancelledId, isDiscover, isInitialize, isInitialized, isOfAnySession } from "./SessionMessages.ts"
+import * as SseFallback from "./SseFallback.ts"
+import { NoEventStream } from "./SseTransport.ts"
 
 export interface RenewableTransportOptions {
   /** What to begin with. */
   readonly kind: CarrierKind
   /** Whether HTTP+SSE takes over where the server refuses `initialize` over Streamable HTTP. */
   readonly fallback: boolean
-  /** Makes a transport that is not started; it says by `lost` that the server has forgotten its session. */
-  readonly make: (kind: CarrierKind, lost: () => void) => Carrier
+  readonly make: (kind: CarrierKind, lost: Lost) => Carrier
   /** Asks for the headers of a connection anew. */
   readonly reconnect: Effect.Effect<void, RequestFailure>
   readonly owner: Call
@@ -60,12 +50,18 @@ export interface RenewableTransportOptions {
 
 /** Milliseconds that ending the session at the server may take. */
 export const CLOSE_TIMEOUT = 2_000
+/** How often in a row a session is begun that nobody waits for. */
+export const UNASKED_RENEWALS = 10
 
-/** A carrier that was replaced, and the requests that it may still bring the answers of. */
-interface Retired {
-  readonly carrier: Carrier
-  readonly requests: Set<string>
-}
+/** Why a session is begun anew. */
+type RenewalReason = "session forgotten" | "stream lost"
+
+const reconnects = (reason: RenewalReason) =>
+  Metric.counter("letterhead_reconnects", {
+    description: "Sessions of connections that were begun anew",
+    incremental: true,
+    attributes: { reason }
+  })
 
 export class RenewableTransport implements Transport {
   onclose?: (() => void) | undefined
@@ -73,23 +69,26 @@ export class RenewableTransport implements Transport {
   onmessage?: Transport["onmessage"]
   /** Told of each request that will not be answered any more. */
   onlost?: ((id: RequestId, reason: McpErrorReason) => void) | undefined
+  /** The refusal of `server/discover`, where it was one by status. */
+  discoverRefusal: SdkHttpError | undefined
 
   readonly #options: RenewableTransportOptions
+  readonly #renewal: Renewal
+  /** All that are not closed: the present one, its predecessor while an answer may come there, and who is to follow. */
+  readonly #carriers = new Set<Carrier>()
   #carrier: Carrier
-  #retired: Retired | undefined
+  #next: Carrier | undefined
   #handshake: JSONRPCRequest | undefined
   #initialized: JSONRPCNotification | undefined
-  #renewal: Promise<void> | undefined
-  #renewals = 0
-  /** Since when so many renewals brought no answer, and the clock's milliseconds before which there is no other. */
-  #fruitless = 0
-  #notBefore = 0
+  #handshakes = 0
+  /** The stream of the present carrier is gone, and it can send nothing. */
   #broken = false
   #closing: Promise<void> | undefined
   readonly #answers = new Map<RequestId, (message: JSONRPCMessage) => void>()
 
   constructor(options: RenewableTransportOptions) {
     this.#options = options
+    this.#renewal = new Renewal(options.owner.services)
     this.#carrier = this.#make(options.kind)
   }
 
@@ -115,116 +114,142 @@ export class RenewableTransport implements Transport {
   }
 
   async send(message: JSONRPCMessage, options?: TransportSendOptions): Promise<void> {
-    if (isHandshake(message)) return this.#begin(message, options)
-    if (this.#renewal !== undefined || this.#broken) {
+    if (isInitialize(message)) return this.#begin(message, options)
+    if (isDiscover(message) && this.kind === "sse") return this.#refuseDiscover(message)
+    if (isInitialized(message)) this.#initialized = message
+    if (this.#renewal.isRunning || this.#broken) {
+      if (!isOfAnySession(message)) return
       await this.#renew(this.#carrier)
       options?.requestSignal?.throwIfAborted()
     }
+    if (this.#isOfOldSession(message)) return
     const carrier = this.#carrier
     try {
-      await carrier.transport.send(message, options)
+      await this.#sendOn(carrier, message, options)
     } catch (error) {
+      if (isDiscover(message) && error instanceof SdkHttpError) this.discoverRefusal = error
       if (!isForgotten(carrier, error)) throw error
       await this.#renew(carrier)
-      // What the old session was told or asked is nothing to the new one.
       if (!isOfAnySession(message)) return
       options?.requestSignal?.throwIfAborted()
-      if (isJSONRPCRequest(message)) this.#retired?.requests.delete(String(message.id))
-      await this.#carrier.transport.send(message, options)
+      await this.#sendOn(this.#carrier, message, options)
     }
-    if (isInitialized(message)) this.#initialized = message
+  }
+
+  #sendOn(carrier: Carrier, message: JSONRPCMessage, options: TransportSendOptions | undefined): Promise<void> {
+    if (isJSONRPCRequest(message)) this.#options.correlation.setSession(message.id, carrier)
+    if (this.#carriers.size > 1) this.#releaseIdle()
+    return carrier.transport.send(message, options)
+  }
+
+  /** Whether a cancellation is of a request that another session took. */
+  #isOfOldSession(message: JSONRPCMessage): boolean {
+    const id = cancelledId(message)
+    const session = id === undefined ? undefined : this.#options.correlation.sessionOf(id)
+    return session !== undefined && session !== this.#carrier
+  }
+
+  /** HTTP+SSE is of the legacy era, and some of its servers do not answer what comes before `initialize`. */
+  #refuseDiscover({ id }: JSONRPCRequest): void {
+    const error = { code: ProtocolErrorCode.MethodNotFound, message: "HTTP+SSE has no server/discover" }
+    this.onmessage?.({ jsonrpc: "2.0", id, error })
   }
 
   #make(kind: CarrierKind): Carrier {
-    const carrier: Carrier = this.#options.make(kind, () => this.#lose(carrier))
+    const carrier: Carrier = this.#options.make(kind, (eventId) => this.#lose(carrier, eventId))
     const handlers: Pick<Transport, "onclose" | "onerror" | "onmessage"> = {
       onclose: () => {
-        if (carrier === this.#carrier && this.#closing === undefined && !this.#broken) this.onclose?.()
+        const present = carrier === this.#carrier && this.#carriers.has(carrier)
+        if (present && this.#closing === undefined && !this.#broken) this.onclose?.()
       },
-      onerror: (error) => {
-        if (error instanceof SseError) this.#lose(carrier)
-        this.onerror?.(error)
-      },
+      onerror: (error) => this.onerror?.(error),
       onmessage: (message, extra) => this.#receive(carrier, message, () => this.onmessage?.(message, extra))
     }
     Object.assign(carrier.transport, handlers)
+    this.#carriers.add(carrier)
     return carrier
   }
 
   #receive(carrier: Carrier, message: JSONRPCMessage, pass: () => void): void {
+    // A reply to it would go to a session that did not ask.
+    if (isJSONRPCRequest(message) && carrier !== this.#carrier) return
     if (!isJSONRPCResultResponse(message) && !isJSONRPCErrorResponse(message)) return pass()
-    if (message.id === undefined) return pass()
-    const waiting = this.#answers.get(message.id)
+    const waiting = message.id === undefined ? undefined : this.#answers.get(message.id)
     if (waiting !== undefined) return waiting(message)
-    if (carrier === this.#carrier) this.#fruitless = 0
-    this.#retired?.requests.delete(String(message.id))
     pass()
+    if (carrier !== this.#carrier) this.#releaseIdle()
   }
 
   async #begin(message: JSONRPCRequest, options: TransportSendOptions | undefined): Promise<void> {
     this.#handshake = message
     try {
-      await this.#carrier.transport.send(message, options)
+      await this.#sendOn(this.#carrier, message, options)
     } catch (error) {
-      if (!this.#options.fallback || this.#carrier.kind !== "http" || !isFallbackStatus(error)) throw error
-      await this.#fallBack(message, options, error)
+      if (!this.#options.fallback || this.#carrier.kind !== "http" || !SseFallback.isCalledFor(error)) throw error
+      await this.#fallBack(error)
+      await this.#sendOn(this.#carrier, message, options)
     }
   }
 
-  /** Takes HTTP+SSE in place of Streamable HTTP; where that is no way either, the first refusal is what counts. */
-  async #fallBack(
-    message: JSONRPCRequest,
-    options: TransportSendOptions | undefined,
-    refusal: SdkHttpError
-  ): Promise<void> {
-    const sse = this.#make("sse")
+  /** Takes HTTP+SSE in place of Streamable HTTP; fails with both reasons where there is no event stream either. */
+  async #fallBack(refusal: SdkHttpError): Promise<void> {
+    const before = this.#carrier
+    const next = (this.#next = this.#make("sse"))
     try {
-      await sse.transport.start()
+      await next.transport.start()
     } catch (error) {
-      await sse.transport.close()
-      throw error instanceof RequestFailure ? error : refusal
+      await this.#discard(next)
+      throw error instanceof NoEventStream ? new RequestFailure(SseFallback.neither(refusal, error.reason)) : error
     }
-    const { transport } = this.#carrier
-    this.#carrier = sse
-    await transport.close()
-    await sse.transport.send(message, options)
+    this.#carrier = next
+    await this.#discard(before)
   }
 
   /** The stream or the session of a carrier is gone: it is renewed at once, so that what the server says arrives. */
-  #lose(carrier: Carrier): void {
-    if (carrier !== this.#carrier || this.#closing !== undefined || this.#handshake === undefined) return
-    if (carrier.kind === "sse") {
-      if (this.#broken) return
-      // The answers would have come on the stream. An EventSource would come back by itself, and without a session.
-      this.#broken = true
-      void carrier.transport.close()
-      for (const id of this.#options.correlation.ids()) this.onlost?.(id, new ConnectionClosed(STREAM_BROKE))
+  #lose(carrier: Carrier, eventId: string | undefined): void {
+    const { correlation } = this.#options
+    for (const id of eventId === undefined ? [] : correlation.requestsAt(eventId)) {
+      this.onlost?.(id, new ConnectionClosed(SESSION_OVER))
     }
-    this.#renew(carrier).catch((error: unknown) => this.onerror?.(asError(error)))
+    if (carrier !== this.#carrier || this.#closing !== undefined) return
+    if (carrier.kind === "sse") {
+      // The answers would have come on it.
+      this.#broken = true
+      for (const id of correlation.requestsIn(carrier)) this.onlost?.(id, new ConnectionClosed(STREAM_BROKE))
+      void this.#discard(carrier)
+    }
+    this.#renewUnasked(carrier)
+  }
+
+  #renewUnasked(carrier: Carrier): void {
+    if (this.#closing !== undefined || this.#initialized === undefined) return
+    this.#renew(carrier).catch((error: unknown) => {
+      this.onerror?.(asError(error))
+      if (this.#renewal.inRow < UNASKED_RENEWALS) this.#renewUnasked(carrier)
+    })
   }
 
   #renew(carrier: Carrier): Promise<void> {
-    if (carrier !== this.#carrier && this.#renewal === undefined) return Promise.resolve()
-    return (this.#renewal ??= Effect.runPromiseWith(this.#options.owner.services)(this.#renewing(carrier)).finally(
-      () => {
-        this.#renewal = undefined
-      }
-    ))
+    if (this.#closing !== undefined) return Promise.reject(new RequestFailure(new ConnectionClosed(CLOSED)))
+    if (carrier !== this.#carrier && !this.#renewal.isRunning) return Promise.resolve()
+    return this.#renewal.run(this.#renewing(carrier)).catch((error: unknown) => {
+      throw this.#closing === undefined ? error : new RequestFailure(new ConnectionClosed(CLOSED))
+    })
   }
 
   #renewing(carrier: Carrier): Effect.Effect<void, unknown> {
     const { reconnect, timeout } = this.#options
     return Effect.gen({ self: this }, function* () {
-      const wait = this.#notBefore - (yield* Clock.currentTimeMillis)
-      if (this.#fruitless > 0 && wait > 0) yield* Effect.sleep(wait)
-      this.#fruitless += 1
-      this.#notBefore = (yield* Clock.currentTimeMillis) + BackOff.delay(this.#fruitless, yield* Random.next)
+      carrier.retire?.()
+      yield* Metric.update(reconnects(this.#broken ? "stream lost" : "session forgotten"), 1)
       yield* reconnect
-      const next = this.#make(carrier.kind)
+      const next = (this.#next = this.#make(carrier.kind))
       yield* Effect.tryPromise({ try: (signal) => this.#handshakeOn(next, signal), catch: (error) => error }).pipe(
-        Effect.onError(() => Effect.promise(() => next.transport.close()))
+        Effect.onError(() => Effect.promise(() => this.#abandon(next)))
       )
-      this.#replace(next)
+      this.#carrier = next
+      this.#broken = false
+      this.#replaced(carrier)
     }).pipe(
       Effect.timeoutOrElse({
         duration: timeout,
@@ -239,75 +264,81 @@ export class RenewableTransport implements Transport {
     const { correlation, owner } = this.#options
     const { transport } = carrier
     const handshake = this.#handshake
-    if (handshake === undefined) throw new RequestFailure(new ConnectionClosed(STREAM_BROKE))
-    const id = `letterhead-renewal-${++this.#renewals}`
+    if (handshake === undefined) throw new RequestFailure(new ConnectionClosed(SESSION_OVER))
+    const id = `letterhead-renewal-${++this.#handshakes}`
     correlation.open(id, owner)
     try {
-      await transport.start()
-      const answered = new Promise<JSONRPCMessage>((resolve, reject) => {
-        this.#answers.set(id, resolve)
+      const aborted = new Promise<never>((_resolve, reject) => {
         signal.addEventListener("abort", () => reject(asError(signal.reason)), { once: true })
       })
-      // Handled below, unless sending fails first.
-      answered.catch(() => {})
+      const answered = new Promise<JSONRPCMessage>((resolve) => this.#answers.set(id, resolve))
+      await Promise.race([aborted, transport.start()])
       await transport.send({ ...handshake, id }, { requestSignal: signal })
-      const answer = await answered
+      const answer = await Promise.race([aborted, answered])
       if (!isJSONRPCResultResponse(answer)) throw new RequestFailure(new ProtocolFailed(NOT_RENEWED))
       const version = answer.result["protocolVersion"]
       if (typeof version === "string") transport.setProtocolVersion?.(version)
-      if (this.#initialized !== undefined) await transport.send(this.#initialized)
+      if (this.#initialized !== undefined) await transport.send(this.#initialized, { requestSignal: signal })
     } finally {
       this.#answers.delete(id)
       correlation.close(id)
     }
   }
 
-  #replace(next: Carrier): void {
-    const { correlation } = this.#options
-    const before = this.#retired
-    this.#retired = { carrier: this.#carrier, requests: new Set([...correlation.ids()].map(String)) }
-    this.#carrier = next
-    this.#broken = false
-    if (before === undefined) return
-    for (const id of before.requests) {
-      this.#retired.requests.delete(id)
-      this.onlost?.(id, new ConnectionClosed(SESSION_OVER))
+  /** The carrier before may still bring answers; who was before that brings none any more. */
+  #replaced(before: Carrier): void {
+    for (const carrier of this.#carriers) {
+      if (carrier === this.#carrier || carrier === before) continue
+      for (const id of this.#options.correlation.requestsIn(carrier)) {
+        this.onlost?.(id, new ConnectionClosed(SESSION_OVER))
+      }
+      void this.#discard(carrier)
     }
-    void before.carrier.transport.close()
+    this.#releaseIdle()
+  }
+
+  /** Closes carriers of sessions that are over and that no request waits for. */
+  #releaseIdle(): void {
+    for (const carrier of this.#carriers) {
+      if (
+        carrier === this.#carrier ||
+        carrier === this.#next ||
+        this.#options.correlation.requestsIn(carrier).length > 0
+      )
+        continue
+      void this.#discard(carrier)
+    }
+  }
+
+  async #discard(carrier: Carrier): Promise<void> {
+    if (!this.#carriers.delete(carrier)) return
+    await carrier.transport.close()
+    // Only now: what waited to be resumed has nothing to say any more.
+    carrier.retire?.()
+  }
+
+  /** Ends a session that was begun and is not wanted. */
+  async #abandon(carrier: Carrier): Promise<void> {
+    if (carrier.transport.sessionId !== undefined) await within(CLOSE_TIMEOUT, carrier.terminate?.())
+    await this.#discard(carrier)
   }
 
   async #close(): Promise<void> {
+    await this.#renewal.end()
     await within(CLOSE_TIMEOUT, this.#carrier.terminate?.())
-    await this.#retired?.carrier.transport.close()
-    await this.#carrier.transport.close()
+    await Promise.all(Array.from(this.#carriers, (carrier) => this.#discard(carrier)))
     this.onclose?.()
   }
 }
 
 const STREAM_BROKE = { description: "the stream that answers come on broke before the call was answered" }
 const SESSION_OVER = { description: "the server ended the session before the call was answered" }
+const CLOSED = { description: "the connection was closed before the call was answered" }
 const NOT_RENEWED = { code: undefined, description: "the server forgot the session and refuses a new one" }
-
-const isHandshake = (message: JSONRPCMessage): message is JSONRPCRequest =>
-  isJSONRPCRequest(message) && message.method === "initialize"
-
-const isInitialized = (message: JSONRPCMessage): message is JSONRPCNotification =>
-  isJSONRPCNotification(message) && message.method === "notifications/initialized"
-
-/** Whether a message means the same in a new session: requests do, and what is told of the client. */
-const isOfAnySession = (message: JSONRPCMessage): boolean =>
-  isJSONRPCRequest(message) ||
-  (isJSONRPCNotification(message) &&
-    message.method !== "notifications/cancelled" &&
-    message.method !== "notifications/initialized")
 
 /** Whether a refusal says that the server does not know the session any more; it took nothing. */
 const isForgotten = ({ transport, kind }: Carrier, error: unknown): boolean =>
-  kind === "http" && transport.sessionId !== undefined && error instanceof SdkHttpError && error.status === 404
-
-/** 401, 403, 408 and 429 never come here: they end the request. */
-const isFallbackStatus = (error: unknown): error is SdkHttpError =>
-  error instanceof SdkHttpError && error.status !== undefined && error.status >= 400 && error.status < 500
+  error instanceof SdkHttpError && error.status === 404 && (kind === "sse" || transport.sessionId !== undefined)
 
 const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)))
 
