@@ -1,0 +1,346 @@
+/** Servers that speak the deprecated HTTP+SSE transport; faults F47, F59, F61 and F82. */
+import { assert, describe, it } from "@effect/vitest"
+import * as EntryFixture from "@letterhead/testing/EntryFixture"
+import * as LoopbackListener from "@letterhead/testing/LoopbackListener"
+import * as LoopbackServerFault from "@letterhead/testing/LoopbackServerFault"
+import * as LoopbackSseServer from "@letterhead/testing/LoopbackSseServer"
+import type { RecordedRequest } from "@letterhead/testing/RecordedRequest"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
+import * as Harness from "./support/Harness.ts"
+import { ownerMark } from "./support/Resolver.ts"
+
+interface Options extends LoopbackSseServer.LoopbackSseServerOptions {
+  readonly type?: "http" | "sse" | "auto"
+  readonly resolver?: Harness.HarnessOptions["resolver"]
+  readonly limits?: Harness.HarnessOptions["limits"]
+  readonly connectTimeout?: number
+}
+
+/** A server over HTTP+SSE, and a connection to it as `ada`. */
+const make = Effect.fnUntraced(function* ({
+  type = "sse",
+  resolver,
+  limits,
+  connectTimeout,
+  ...options
+}: Options = {}) {
+  const server = yield* LoopbackSseServer.make(options)
+  const harness = yield* Harness.make({
+    era: "modern",
+    ...(resolver === undefined ? {} : { resolver }),
+    ...(limits === undefined ? {} : { limits })
+  })
+  const entry = EntryFixture.entry({
+    url: server.url,
+    transport: type,
+    ...(connectTimeout === undefined ? {} : { connectTimeout })
+  })
+  const connect = harness.transport.connect(entry, { principal: "ada" })
+  const nothingHeld = Harness.until(Effect.sync(() => harness.correlations.every(({ size }) => size === 0)))
+  return { server, resolver: harness.resolver, connect, nothingHeld }
+})
+
+const isGet = (request: RecordedRequest) => request.httpMethod === "GET"
+const isCall = (request: RecordedRequest) => request.rpcMethod === "tools/call"
+const waysOf = (requests: ReadonlyArray<RecordedRequest>) =>
+  requests.map(({ httpMethod, rpcMethod }) => rpcMethod ?? httpMethod)
+
+describe("headers", () => {
+  it.live("F48: 1,000 calls of 20 sessions on one stream each carry their own, the stream its owner's", () =>
+    Effect.gen(function* () {
+      const { server, connect, nothingHeld } = yield* make()
+      const connection = yield* connect
+      assert.strictEqual(connection.era, "legacy")
+      const answers = yield* Effect.forEach(
+        Array.from({ length: 1_000 }, (_, index) => ({ session: `session-${index % 20}`, index })),
+        (args) =>
+          Effect.map(connection.callTool("echo", args).pipe(Harness.asSession(args.session)), (answer) => ({
+            args,
+            answer
+          })),
+        { concurrency: 64 }
+      )
+      for (const { args, answer } of answers) {
+        assert.deepStrictEqual(answer.content, [{ type: "text", text: JSON.stringify(args) }])
+      }
+      const requests = yield* server.requests
+      assert.strictEqual(requests.filter(isCall).length, 1_000)
+      assert.deepStrictEqual(Harness.crossed(requests), [])
+      assert.strictEqual(requests.find(isGet)?.headers.get("x-session"), ownerMark("ada"))
+      assert.strictEqual(requests.findLast(isCall)?.headers.get("mcp-protocol-version"), connection.protocolVersion)
+      yield* nothingHeld
+    })
+  )
+
+  it.live("a token that expired is renewed once, for the stream as for the messages", () =>
+    Effect.gen(function* () {
+      const { server, resolver, connect } = yield* make({
+        demandToken: true,
+        resolver: { token: (generation) => `token-${generation}` }
+      })
+      yield* server.tokens.accept("token-2")
+      const connection = yield* connect
+      assert.strictEqual(resolver.renewals, 1)
+      yield* server.tokens.expireAll
+      yield* server.tokens.accept("token-3")
+      yield* Effect.forEach(
+        Array.from({ length: 20 }, (_, index) => `session-${index}`),
+        (session) => connection.callTool("echo", { session }).pipe(Harness.asSession(session)),
+        { concurrency: "unbounded" }
+      )
+      assert.strictEqual(resolver.renewals, 2)
+      assert.deepStrictEqual(Harness.crossed(yield* server.requests), [])
+    })
+  )
+})
+
+describe("the fallback of an entry without a type", () => {
+  for (const status of [400, 404, 405, 406, 410, 415, 422]) {
+    it.live(`F61: ${status} to initialize leads to HTTP+SSE, with headers resolved anew for each request`, () =>
+      Effect.gen(function* () {
+        const { server, resolver, connect } = yield* make({ type: "auto", streamable: status })
+        const connection = yield* connect
+        yield* connection.callTool("echo", { session: "one" }).pipe(Harness.asSession("one"))
+        const requests = yield* server.requests
+        assert.deepStrictEqual(waysOf(requests), [
+          "server/discover",
+          "initialize",
+          "GET",
+          "initialize",
+          "notifications/initialized",
+          "tools/call"
+        ])
+        assert.strictEqual(resolver.resolved.length, requests.length)
+        assert.deepStrictEqual(Harness.crossed(requests), [])
+      })
+    )
+  }
+
+  for (const status of [401, 403, 408, 429, 500, 503]) {
+    it.live(`F61: ${status} to initialize never leads to HTTP+SSE`, () =>
+      Effect.gen(function* () {
+        const { server, connect } = yield* make({
+          type: "auto",
+          limits: { retries: 0 },
+          resolver: { challenge: "give up" }
+        })
+        yield* server.respondNext({ status, when: ({ rpcMethod }) => rpcMethod === "initialize" })
+        const reason = yield* Harness.reasonOf(connect)
+        assert.strictEqual(reason._tag, status === 401 ? "Unauthorized" : status === 403 ? "Forbidden" : "HttpFailed")
+        assert.deepStrictEqual(waysOf(yield* server.requests), ["server/discover", "initialize"])
+      })
+    )
+  }
+
+  it.live("F61: a type of http disables it", () =>
+    Effect.gen(function* () {
+      const { server, connect } = yield* make({ type: "http" })
+      assert.deepInclude(yield* Harness.reasonOf(connect), { _tag: "HttpFailed", status: 405 })
+      assert.isFalse((yield* server.requests).some(isGet))
+    })
+  )
+
+  it.live("F61: a type of sse tries nothing else", () =>
+    Effect.gen(function* () {
+      const { server, connect } = yield* make()
+      yield* connect
+      assert.deepStrictEqual(waysOf(yield* server.requests), ["GET", "initialize", "notifications/initialized"])
+    })
+  )
+
+  it.live("F61: where neither is spoken, the error says what was tried and what to do", () =>
+    Effect.gen(function* () {
+      const { server, connect } = yield* make({ type: "auto" })
+      yield* server.respondNext({ status: 404, when: isGet })
+      const reason = yield* Harness.reasonOf(connect)
+      assert.deepInclude(reason, { _tag: "HttpFailed", status: 405 })
+      for (const part of ["Streamable HTTP was answered 405", "HTTP+SSE: HTTP 404", 'Check "url"', '"type"']) {
+        assert.include(reason.message, part)
+      }
+    })
+  )
+
+  it.live("F61: a stream that wants a credential says so, not that there is none", () =>
+    Effect.gen(function* () {
+      const { server, connect } = yield* make({ type: "auto", resolver: { challenge: "give up" } })
+      yield* server.respondNext({ status: 401, when: isGet })
+      assert.strictEqual((yield* Harness.reasonOf(connect))._tag, "Unauthorized")
+    })
+  )
+})
+
+describe("the endpoint that the server names", () => {
+  const elsewhere: Record<string, (origin: string, other: string) => string> = {
+    "at another origin": (_origin, other) => `${other}/messages`,
+    "protocol-relative": (_origin, other) => `${other.replace("http:", "")}/messages`,
+    "of another scheme": (origin) => `${origin.replace("http:", "https:")}/messages`,
+    opaque: () => "data:text/plain,messages",
+    "a script": () => "javascript:void(0)",
+    "opaque with this origin within": (origin) => `blob:${origin}/messages`,
+    "with credentials": (origin) => `${origin.replace("http://", "http://user:password@")}/messages`,
+    "no URL": () => "http://[/messages"
+  }
+  for (const [what, endpointOf] of Object.entries(elsewhere)) {
+    it.live(`F47: ${what} is refused, and nothing is sent anywhere`, () =>
+      Effect.gen(function* () {
+        let reached = 0
+        const other = yield* LoopbackListener.listen((_request, response) => {
+          reached += 1
+          response.end()
+        })
+        const { server, connect } = yield* make()
+        const { origin } = new URL(server.url)
+        yield* server.announce(() => endpointOf(origin, other))
+        const reason = yield* Harness.reasonOf(connect)
+        assert.strictEqual(reason._tag, "ProtocolFailed")
+        assert.include(reason.message, "not at its own origin")
+        assert.notInclude(reason.message, "password")
+        assert.deepStrictEqual(waysOf(yield* server.requests), ["GET"])
+        assert.strictEqual(reached, 0)
+        yield* Harness.until(Effect.map(server.sessions, (sessions) => sessions.length === 0))
+      })
+    )
+  }
+
+  it.live("F47: under /.well-known/ gets no header of ours", () =>
+    Effect.gen(function* () {
+      const { server, connect } = yield* make({ connectTimeout: 500 })
+      yield* server.announce(() => "/.well-known/messages")
+      yield* Effect.flip(connect)
+      const posts = (yield* server.requests).filter((request) => !isGet(request))
+      assert.isTrue(posts.every(({ headers }) => !headers.has("x-session")))
+    })
+  )
+
+  it.live("F58: none at all is waited for as long as connecting may take", () =>
+    Effect.gen(function* () {
+      const { server, connect } = yield* make({ connectTimeout: 300, endpoint: () => undefined })
+      assert.deepInclude(yield* Harness.reasonOf(connect), { _tag: "CallTimedOut", operation: "connecting" })
+      yield* Harness.until(Effect.map(server.sessions, (sessions) => sessions.length === 0))
+    })
+  )
+
+  it.live("F58: none at all is no way to fall back to either", () =>
+    Effect.gen(function* () {
+      const { server, connect } = yield* make({ type: "auto", connectTimeout: 300, endpoint: () => undefined })
+      assert.deepInclude(yield* Harness.reasonOf(connect), { _tag: "CallTimedOut", operation: "connecting" })
+      yield* Harness.until(Effect.map(server.sessions, (sessions) => sessions.length === 0))
+    })
+  )
+})
+
+describe("the life of a connection", () => {
+  it.live("a call that is given up is cancelled at the server, with its own headers", () =>
+    Effect.gen(function* () {
+      const { server, connect, nothingHeld } = yield* make()
+      const connection = yield* connect
+      const slow = connection.callTool("slow", { session: "one", ms: 60_000 }).pipe(Harness.asSession("one"))
+      const fiber = yield* Effect.forkChild(slow)
+      yield* Harness.until(Effect.map(server.slowCalls, (calls) => calls.length === 1))
+      yield* Fiber.interrupt(fiber)
+      yield* Harness.until(Effect.map(server.slowCalls, ([call]) => call?.outcome === "cancelled"))
+      const cancelled = (yield* server.requests).filter(({ rpcMethod }) => rpcMethod === "notifications/cancelled")
+      assert.deepStrictEqual(
+        cancelled.map(({ headers }) => headers.get("x-session")),
+        ["one"]
+      )
+      yield* nothingHeld
+    })
+  )
+
+  it.live("F82: a call that is cancelled while its 401 is being answered is not sent afterwards", () =>
+    Effect.gen(function* () {
+      const { server, connect, nothingHeld } = yield* make({
+        resolver: { token: (generation) => `token-${generation}`, beforeRenewal: Effect.sleep(200) }
+      })
+      const connection = yield* connect
+      yield* server.tokens.demand
+      yield* server.tokens.accept("token-2")
+      const fiber = yield* Effect.forkChild(
+        connection.callTool("echo", { session: "one" }).pipe(Harness.asSession("one"))
+      )
+      yield* Harness.until(Effect.map(server.requests, (requests) => requests.some(({ status }) => status === 401)))
+      yield* Fiber.interrupt(fiber)
+      yield* Effect.sleep(400)
+      assert.strictEqual((yield* server.requests).filter(isCall).length, 1)
+      yield* nothingHeld
+    })
+  )
+
+  for (const how of ["close", "reset"] as const) {
+    it.live(`a stream that breaks (${how}) ends the calls under way, and the next is made in a new session`, () =>
+      Effect.gen(function* () {
+        const { server, resolver, connect, nothingHeld } = yield* make()
+        const connection = yield* connect
+        const slow = connection.callTool("slow", { session: "one", ms: 60_000 }).pipe(Harness.asSession("one"))
+        const fiber = yield* Effect.forkChild(Harness.reasonOf(slow))
+        yield* Harness.until(Effect.map(server.slowCalls, (calls) => calls.length === 1))
+        yield* server.breakOpen(how, isGet)
+        assert.strictEqual((yield* Fiber.join(fiber))._tag, "ConnectionClosed")
+        yield* connection.callTool("echo", { session: "two" }).pipe(Harness.asSession("two"))
+        assert.strictEqual((yield* server.slowCalls).length, 1)
+        assert.strictEqual(resolver.reconnects, 1)
+        assert.strictEqual((yield* server.sessions).length, 1)
+        assert.deepStrictEqual(Harness.crossed(yield* server.requests), [])
+        yield* nothingHeld
+      })
+    )
+  }
+
+  it.live("F59: a stream that says nothing any more is taken for dead, and a new one has fresh headers", () =>
+    Effect.gen(function* () {
+      const { server, resolver, connect } = yield* make({ limits: { silence: 300 } })
+      yield* connect
+      yield* server.breakOpen("silence", isGet)
+      yield* Harness.until(Effect.sync(() => resolver.reconnects === 1))
+      yield* Harness.until(Effect.map(server.requests, (requests) => requests.filter(isGet).length >= 2))
+    })
+  )
+
+  it.live("a session of which the endpoint knows nothing is begun anew, and the call is made in it", () =>
+    Effect.gen(function* () {
+      const { server, resolver, connect } = yield* make()
+      const connection = yield* connect
+      yield* server.respondNext({ ...LoopbackServerFault.sessionNotFound, when: isCall })
+      yield* connection.callTool("echo", { session: "one" }).pipe(Harness.asSession("one"))
+      assert.strictEqual(resolver.reconnects, 1)
+      yield* Harness.until(Effect.map(server.sessions, (sessions) => sessions.length === 1))
+    })
+  )
+
+  it.live("a message that the endpoint refuses is the error of its call, with what the server said", () =>
+    Effect.gen(function* () {
+      const { server, connect, nothingHeld } = yield* make()
+      const connection = yield* connect
+      yield* server.respondNext({ status: 400, body: "no such message", when: isCall })
+      const reason = yield* Harness.reasonOf(connection.callTool("echo", {}).pipe(Harness.asSession("one")))
+      assert.deepInclude(reason, { _tag: "HttpFailed", status: 400 })
+      assert.include(reason.message, "no such message")
+      yield* nothingHeld
+    })
+  )
+
+  it.live("a URL of no event stream asks whether it is one", () =>
+    Effect.gen(function* () {
+      const { server, connect } = yield* make()
+      yield* server.respondNext({ status: 200, headers: { "content-type": "text/html" }, body: "<html>", when: isGet })
+      const reason = yield* Harness.reasonOf(connect)
+      assert.strictEqual(reason._tag, "ProtocolFailed")
+      assert.include(reason.message, "is this the URL of an SSE server?")
+    })
+  )
+
+  it.live("the end of its scope closes the stream", () =>
+    Effect.gen(function* () {
+      const { server, connect } = yield* make()
+      const scope = yield* Scope.make()
+      yield* Scope.provide(connect, scope)
+      assert.strictEqual((yield* server.sessions).length, 1)
+      yield* Scope.close(scope, Exit.void)
+      yield* Harness.until(Effect.map(server.sessions, (sessions) => sessions.length === 0))
+    })
+  )
+})
