@@ -45,10 +45,11 @@ export class StdioDiagnostics {
     )
   }
 
-  /** The last lines, masked. */
+  /** The last lines, masked; those of which hardly a word is left, such as the frames of a stack, are left out. */
   last(): ReadonlyArray<string> {
-    const lines = StandardError.shown(this.#tail, this.#secrets)
-    return lines.filter((line, index) => line !== StandardError.MASK || lines[index - 1] !== line).slice(-SHOWN_LINES)
+    return StandardError.shown(this.#tail, this.#secrets)
+      .filter((line) => line.split(" ").filter((word) => !word.includes(StandardError.MASK)).length > 1)
+      .slice(-SHOWN_LINES)
   }
 
   #log(lines: ReturnType<StdioLines["push"]>): Effect.Effect<void> {

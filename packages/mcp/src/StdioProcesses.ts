@@ -22,15 +22,15 @@ import type * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import type * as FileSystem from "effect/FileSystem"
+import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
-import type * as Path from "effect/Path"
-import type { ChildProcessHandle, ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
+import * as Path from "effect/Path"
+import { type ChildProcessHandle, ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
 import * as Queue from "effect/Queue"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { type McpError, ProgramEnded } from "./McpError.ts"
+import { ProgramEnded } from "./McpError.ts"
 import { StdioDiagnostics } from "./StdioDiagnostics.ts"
 import { notStarted, type Program, StdioPrograms } from "./StdioPrograms.ts"
 
@@ -44,17 +44,18 @@ type Requirements = ChildProcessSpawner | FileSystem.FileSystem | Path.Path | Tr
 /** Programs as processes. */
 export const layer: Layer.Layer<StdioPrograms, never, Requirements> = Layer.effect(
   StdioPrograms,
-  Effect.map(Effect.context<Requirements>(), (services) => ({
-    start: Effect.fn("StdioPrograms.start")(function* (
-      entry: ServerEntry
-    ): Effect.fn.Return<Program, McpError, Scope.Scope> {
-      const current = yield* Effect.context<Scope.Scope>()
-      return yield* startEntry(entry).pipe(
-        Effect.provideContext(Context.merge(services, current)),
-        Effect.mapError((error) => notStarted(entry, error))
+  Effect.map(Effect.context<Requirements>(), (services) => {
+    // Of the layer's own alone: whoever connects has a scope, a log and a clock of theirs, and maybe other processes.
+    const own = Context.pick(ChildProcessSpawner, FileSystem.FileSystem, Path.Path, TrustGate, Environment)(services)
+    return {
+      start: Effect.fn("StdioPrograms.start")((entry: ServerEntry) =>
+        startEntry(entry).pipe(
+          Effect.provideContext(own),
+          Effect.mapError((error) => notStarted(entry, error))
+        )
       )
-    })
-  }))
+    }
+  })
 )
 
 const startEntry = Effect.fnUntraced(function* (

@@ -12,6 +12,8 @@ import * as StdioServerFixture from "@letterhead/testing/StdioServerFixture"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
+import { ChildProcessSpawner, make as makeSpawner } from "effect/process/ChildProcessSpawner"
+import { Environment } from "@letterhead/core/server/Environment"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { until } from "./support/Harness.ts"
@@ -173,6 +175,21 @@ describe("what a program is given", () => {
 })
 
 describe("starting", () => {
+  it.live("processes, environment and trust are those of the layer, whatever the caller has", () =>
+    Effect.gen(function* () {
+      const { variables } = yield* report(reporting({}))
+      assert.strictEqual(variables["PLAIN"], "the layer's")
+    }).pipe(
+      Effect.provideService(
+        ChildProcessSpawner,
+        makeSpawner(() => Effect.die(new Error("not this one")))
+      ),
+      Effect.provideService(TrustGate, { require: () => Effect.die(new Error("not this one")) }),
+      Effect.provideService(Environment, { PLAIN: "the caller's" }),
+      Effect.provide(programs({ environment: { PLAIN: "the layer's" } }))
+    )
+  )
+
   const commands = [
     { command: "no-such-program-here", tag: "NotFound" },
     { command: "/no/such/program", tag: "NotFound" },

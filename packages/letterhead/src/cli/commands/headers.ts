@@ -1,11 +1,13 @@
 /**
  * `letterhead headers <server>`: what would be sent, where each header comes from, and what is left out and why.
  *
- * Runs the helper and the hooks as a call would; sends nothing to the server. Values are masked.
+ * Runs the helper and the hooks as a call would; sends nothing to the server. Values are masked. A server that is a
+ * program has no headers: the command says so, and starts nothing.
  *
  * `--json`: `{ server, session, headers: [{ name, sent, value, why, source, declared, shadowed: [{ source, declared
  * }] }] }`. `value` is the mask, and absent where `sent` is false. `why` is a part of a sentence: why this value won, or
  * why nothing is sent. `declared` is a place in a file, a command, or a module; `shadowed` is what lost, highest first.
+ * Of a program, `headers` is empty and a `why` beside it says so.
  */
 import { McpConfig } from "@letterhead/core/server/McpConfig"
 import * as Argument from "effect/cli/Argument"
@@ -39,6 +41,7 @@ export const headers = Command.make(
         yield* warnOf(config, server)
         const entry = yield* config.get(server)
         const call = { ...(yield* Session.context(named)), ...(yield* Incoming.collect(incoming)) }
+        if (entry.endpoint.type === "stdio") return yield* reportProgram(server, call.sessionId)
         yield* Incoming.warnUnlisted(config, server, incoming)
         const provenance = yield* resolver
           .explain(entry, { ...call, server, method: "tools/call" })
@@ -56,6 +59,16 @@ export const headers = Command.make(
       })
     )
 ).pipe(Command.withDescription("Show what would be sent to a server and where it comes from, without sending"))
+
+/** What there is to say of a server that is a program. */
+const reportProgram = Effect.fnUntraced(function* (server: string, session: string | undefined) {
+  const output = yield* Output
+  return yield* output.json
+    ? output.document({ server, session, headers: [], why: NO_HEADERS })
+    : output.print(`No headers are sent to "${server}": ${NO_HEADERS}. What it is given stands in its "env".`)
+})
+
+const NO_HEADERS = "it is a program, which is spoken to over its standard streams"
 
 /** What a person who looks at the headers of a call would not guess. */
 const OF_HOOKS = "Hooks run for calls. What the connection itself sends has the other headers alone."

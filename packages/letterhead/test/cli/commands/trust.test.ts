@@ -117,7 +117,7 @@ describe.concurrent("letterhead trust", () => {
       expect((yield* someone.run(["headers", "api"], { env })).stdout).toContain("(4)")
       const asked = yield* someone.run(["trust", "approve", "api", "--pass-env", "MY_TOKEN"])
       expect(asked.code).toBe(5)
-      expect(asked.stdout).toContain("The helper would also get: MY_TOKEN")
+      expect(asked.stdout).toContain("What runs would also get: MY_TOKEN")
       yield* someone.approve("api", "--pass-env", "MY_TOKEN")
       expect((yield* someone.run(["headers", "api"], { env })).stdout).toContain("(22, …s!)")
       const withdrawn = yield* someone.run(["trust", "approve", "api"])

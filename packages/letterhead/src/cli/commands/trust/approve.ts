@@ -33,7 +33,7 @@ export const approve = Command.make(
     ),
     passEnv: Flag.String("pass-env").pipe(
       Flag.withMetavar("NAME"),
-      Flag.withDescription("Let the helper have this credential-like variable; can be repeated"),
+      Flag.withDescription("Let what runs have this credential-like variable; can be repeated"),
       Flag.atLeast(0)
     )
   },
@@ -91,7 +91,7 @@ const decide = Effect.fnUntraced(function* (input: {
       [
         `${output.style.bold(printableLine(input.server))} would run or send:`,
         describeSubject(subject, output.style),
-        ...(input.passEnv.length === 0 ? [] : [`The helper would also get: ${input.passEnv.join(", ")}`]),
+        ...(input.passEnv.length === 0 ? [] : [`What runs would also get: ${input.passEnv.join(", ")}`]),
         ...(changes.length === 0
           ? []
           : [
