@@ -3,13 +3,13 @@
  *
  * The SDK hands `fetch` a URL and a body and nothing else, so the ids are the only thread: the JSON-RPC id of a request,
  * the id of the request that a cancellation names, the id of the last event of a stream that is resumed. A request is
- * entered before the SDK sees it and leaves with its answer, its failure, its cancellation or the end of its call, so
- * what is held is bounded by the requests in flight; a request has one event id at a time, the newest.
+ * entered before the SDK sees it and leaves with its answer, its failure or its cancellation, so what is held is bounded
+ * by the requests in flight; a request has one event id at a time, the newest.
  *
  * It refuses to guess: an id that is not entered has no call, and an event id that two requests share has none either.
  */
 import * as Context from "effect/Context"
-import type { Call } from "./Call.ts"
+import type { Call, OpenRequest } from "./Call.ts"
 
 /** A JSON-RPC id. The SDK compares them as text, since servers return numbers as strings. */
 export type RequestId = string | number
@@ -17,20 +17,23 @@ export type RequestId = string | number
 interface Entry {
   readonly id: RequestId
   readonly call: Call
+  /** What its call ends with it. */
+  readonly request: OpenRequest | undefined
   /** Whether the request was handed to the network and not refused. */
   written: boolean
   eventId?: string
+  /** The session it was sent in. */
+  session?: object
 }
 
 export class CallCorrelation {
   readonly #requests = new Map<string, Entry>()
-  readonly #cancellations = new Map<string, Call>()
+  readonly #cancellations = new Map<string, Entry>()
   readonly #events = new Map<string, Set<Entry>>()
-  readonly #calls = new Map<Call, Set<string>>()
 
   /** Ids held at this moment; 0 when nothing is under way. */
   get size(): number {
-    return this.#requests.size + this.#cancellations.size + this.#events.size + this.#calls.size
+    return this.#requests.size + this.#cancellations.size + this.#events.size
   }
 
   /** The requests that are under way. */
@@ -38,13 +41,20 @@ export class CallCorrelation {
     return Array.from(this.#requests.values(), ({ id }) => id)
   }
 
-  /** Enters a request before it is sent. */
-  open(id: RequestId, call: Call): void {
-    const key = String(id)
-    this.#requests.set(key, { id, call, written: false })
-    const ids = this.#calls.get(call)
-    if (ids === undefined) this.#calls.set(call, new Set([key]))
-    else ids.add(key)
+  /** The requests that are under way in a session. */
+  requestsIn(session: object): ReadonlyArray<RequestId> {
+    return [...this.#requests.values()].flatMap((entry) => (entry.session === session ? [entry.id] : []))
+  }
+
+  /** The requests whose streams have come to this event. */
+  requestsAt(eventId: string): ReadonlyArray<RequestId> {
+    return Array.from(this.#events.get(eventId) ?? [], ({ id }) => id)
+  }
+
+  /** Enters a request before it is sent; the end of its call ends what is named `request`. */
+  open(id: RequestId, call: Call, request?: OpenRequest): void {
+    this.#requests.set(String(id), { id, call, request, written: false })
+    if (request !== undefined) call.enter(request)
   }
 
   /** The call of a request that is under way. */
@@ -60,6 +70,17 @@ export class CallCorrelation {
 
   isWritten(id: RequestId): boolean {
     return this.#requests.get(String(id))?.written ?? false
+  }
+
+  /** Notes in which session a request is sent. */
+  setSession(id: RequestId, session: object): void {
+    const entry = this.#requests.get(String(id))
+    if (entry !== undefined) entry.session = session
+  }
+
+  /** In which session a request was sent that is under way or being cancelled. */
+  sessionOf(id: RequestId): object | undefined {
+    return (this.#requests.get(String(id)) ?? this.#cancellations.get(String(id)))?.session
   }
 
   /** The stream that answers a request has come to this event. */
@@ -83,22 +104,28 @@ export class CallCorrelation {
     const entry = this.#requests.get(String(id))
     if (entry === undefined) return false
     this.#forgetEvent(entry)
-    const ids = this.#calls.get(entry.call)
-    ids?.delete(String(id))
-    if (ids?.size === 0) this.#calls.delete(entry.call)
+    if (entry.request !== undefined) entry.call.leave(entry.request)
     return this.#requests.delete(String(id))
+  }
+
+  /** A request is not awaited any more: what carries it is let go. Whether it was under way. */
+  drop(id: RequestId): boolean {
+    const request = this.#requests.get(String(id))?.request
+    const open = this.close(id)
+    request?.abort()
+    return open
   }
 
   /** A request is given up; its call stays known to the notification that says so until {@link cancelled}. */
   cancel(id: RequestId): void {
-    const call = this.request(id)
-    if (call !== undefined) this.#cancellations.set(String(id), call)
-    this.close(id)
+    const entry = this.#requests.get(String(id))
+    if (entry !== undefined) this.#cancellations.set(String(id), entry)
+    this.drop(id)
   }
 
   /** The call whose request a cancellation names. */
   cancellation(id: RequestId): Call | undefined {
-    return this.#cancellations.get(String(id))
+    return this.#cancellations.get(String(id))?.call
   }
 
   /** The cancellation of a request was sent, or failed. */
@@ -106,16 +133,10 @@ export class CallCorrelation {
     this.#cancellations.delete(String(id))
   }
 
-  /** A call is over: none of its requests is awaited any more. */
-  end(call: Call): void {
-    for (const id of this.#calls.get(call) ?? []) this.close(id)
-  }
-
+  /** The connection is over: nothing is awaited any more. */
   clear(): void {
-    this.#requests.clear()
+    for (const id of this.ids()) this.close(id)
     this.#cancellations.clear()
-    this.#events.clear()
-    this.#calls.clear()
   }
 
   #forgetEvent(entry: Entry): void {

@@ -1,12 +1,14 @@
 /**
  * The SDK's transport with a thread from each message to the call it belongs to.
  *
- * The call travels in the `headers` option of a request under a symbol, which the SDK copies from leg to leg and never
- * writes; see {@link carry}. Here it is entered under the request's id before the inner transport, and with it `fetch`,
- * sees the message. A request without a call is the connection's own.
+ * The call travels in the options of a request; see `CarriedCall`. Here it is given the facts of the message, and is
+ * entered under the request's id before the inner transport, and with it `fetch`, sees the message. A request without a
+ * call is the connection's own. It serves the clients of both SDKs.
  *
- * Guarantees: a call that ended sends nothing more, whatever the era; its stream is not resumed; a request that the
- * server never got is not cancelled there; a request that will not be answered any more ends its call at once.
+ * Guarantees: a call of another principal than the connection's is refused before anything is sent; a call that ended
+ * sends nothing more, whatever the era; its stream is not resumed; a request that the server never got is not cancelled
+ * there; a request that will not be answered any more is answered with an error at once. What a request of a call fails
+ * with has what was sent masked.
  */
 import {
   isJSONRPCErrorResponse,
@@ -19,24 +21,28 @@ import {
   type Transport,
   type TransportSendOptions
 } from "@modelcontextprotocol/client"
+import * as Context from "effect/Context"
 import type { Call } from "./Call.ts"
 import type { CallCorrelation, RequestId } from "./CallCorrelation.ts"
-import { ConnectionClosed, type McpErrorReason } from "./McpError.ts"
+import { carried } from "./CarriedCall.ts"
+import { ConnectionClosed, type McpErrorReason, PrincipalMismatch } from "./McpError.ts"
+import * as MessageFacts from "./MessageFacts.ts"
 import type { RenewableTransport } from "./RenewableTransport.ts"
+import { RequestFailure } from "./RequestFailure.ts"
+import * as SdkFailure from "./SdkFailure.ts"
 
-const CALL: unique symbol = Symbol("@letterhead/mcp/Call")
-
-interface CarriedHeaders extends Readonly<Record<string, string>> {
-  readonly [CALL]: Call
+export interface CorrelatingTransportOptions {
+  readonly inner: RenewableTransport
+  readonly correlation: CallCorrelation
+  /** The connection's own call. */
+  readonly owner: Call
+  /** The name of the entry. */
+  readonly server: string
+  /** What the layer was built with; the fiber of a call goes before it. */
+  readonly services: Context.Context<never>
+  /** Makes up the id of a call that has none. */
+  readonly nextCallId: () => string
 }
-
-/** The `headers` option that carries a call through the SDK. */
-export const carry = (call: Call): CarriedHeaders => ({ [CALL]: call })
-
-const carried = (headers: TransportSendOptions["headers"]): Call | undefined =>
-  headers !== undefined && CALL in headers && isCarried(headers) ? headers[CALL] : undefined
-
-const isCarried = (headers: Readonly<Record<string, string>>): headers is CarriedHeaders => CALL in headers
 
 /** Milliseconds that a cancellation may take; nobody waits for it longer. */
 const CANCELLATION_TIMEOUT = 30_000
@@ -46,12 +52,16 @@ export class CorrelatingTransport implements Transport {
   onerror?: ((error: Error) => void) | undefined
   onmessage?: Transport["onmessage"]
 
+  readonly #options: CorrelatingTransportOptions
   readonly #inner: RenewableTransport
   readonly #correlation: CallCorrelation
   readonly #owner: Call
   readonly #cancelling = new Set<Promise<void>>()
+  #closing: Promise<void> | undefined
 
-  constructor(inner: RenewableTransport, correlation: CallCorrelation, owner: Call) {
+  constructor(options: CorrelatingTransportOptions) {
+    const { correlation, inner, owner } = options
+    this.#options = options
     this.#inner = inner
     this.#correlation = correlation
     this.#owner = owner
@@ -81,11 +91,9 @@ export class CorrelatingTransport implements Transport {
     return this.#inner.start()
   }
 
-  /** Lets the last cancellations arrive, ends the session at the server, and disconnects. */
-  async close(): Promise<void> {
-    await Promise.allSettled(this.#cancelling)
-    await this.#inner.close()
-    this.#correlation.clear()
+  /** Lets the last cancellations arrive, ends the session at the server, and disconnects; once. */
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close())
   }
 
   setProtocolVersion(version: string): void {
@@ -99,16 +107,28 @@ export class CorrelatingTransport implements Transport {
     return this.#inner.send(message, options)
   }
 
+  async #close(): Promise<void> {
+    await Promise.allSettled(this.#cancelling)
+    await this.#inner.close()
+    this.#correlation.clear()
+  }
+
   async #request(message: JSONRPCRequest, options: TransportSendOptions | undefined): Promise<void> {
-    const call = carried(options?.headers) ?? this.#owner
-    const requestSignal = signalOf(call, this.#owner, options?.requestSignal)
-    this.#correlation.open(message.id, call)
+    const call = this.#callOf(message, options)
+    const ended = new AbortController()
+    this.#correlation.open(message.id, call, {
+      abort: () => ended.abort(),
+      fail: (reason) => this.#lose(message.id, reason)
+    })
+    if (this.hasPerRequestStream) {
+      options?.requestSignal?.addEventListener("abort", () => this.#correlation.drop(message.id), { once: true })
+    }
     // Nothing tells when a program has read a request.
     if (this.#inner.kind === "stdio") this.#correlation.setWritten(message.id, true)
     try {
       await this.#inner.send(message, {
         ...options,
-        requestSignal,
+        requestSignal: ended.signal,
         onresumptiontoken: (eventId) => {
           this.#correlation.setEvent(message.id, eventId)
           options?.onresumptiontoken?.(eventId)
@@ -121,23 +141,36 @@ export class CorrelatingTransport implements Transport {
       })
     } catch (error) {
       this.#correlation.close(message.id)
-      throw error
+      // The SDK reads the errors of its own requests: they teach it the era.
+      if (call === this.#owner || ended.signal.aborted || error instanceof RequestFailure) throw error
+      throw new RequestFailure(SdkFailure.reason(error, call, this.#owner))
     }
   }
 
-  /** Ends the call of a request that is still awaited and will not be answered. */
+  #callOf(message: JSONRPCRequest, options: TransportSendOptions | undefined): Call {
+    const call = carried(options)
+    if (call === undefined) return this.#owner
+    const { nextCallId, server, services } = this.#options
+    const made = call.asking(
+      { server, nextCallId, ...MessageFacts.of(message) },
+      Context.merge(services, call.services)
+    )
+    const connection = this.#owner.context.principal
+    if (made.context.principal === connection) return made
+    throw new RequestFailure(new PrincipalMismatch({ connection, call: made.context.principal }))
+  }
+
+  /** Answers a request that is still awaited and will not be answered. */
   #lose(id: RequestId, reason: McpErrorReason): void {
-    const call = this.#correlation.request(id)
-    if (call === undefined) return
-    this.#correlation.close(id)
-    if (call !== this.#owner) return call.fail(reason)
-    this.onmessage?.({ jsonrpc: "2.0", id, error: { code: CONNECTION_CLOSED, message: reason.message } })
+    if (!this.#correlation.drop(id)) return
+    const data = new RequestFailure(reason)
+    this.onmessage?.({ jsonrpc: "2.0", id, error: { code: CONNECTION_CLOSED, message: reason.message, data } })
   }
 
   #cancel(message: JSONRPCMessage, id: RequestId): Promise<void> {
     // The server does not have it: there is nothing to cancel, and the headers may be what was refused.
     if (!this.#correlation.isWritten(id)) {
-      this.#correlation.close(id)
+      this.#correlation.drop(id)
       return Promise.resolve()
     }
     this.#correlation.cancel(id)
@@ -161,10 +194,4 @@ const cancelledId = (message: JSONRPCNotification): RequestId | undefined => {
   if (message.method !== "notifications/cancelled") return undefined
   const id = message.params?.["requestId"]
   return typeof id === "string" || typeof id === "number" ? id : undefined
-}
-
-/** What ends a request: the SDK (modern era), or the end of its call. */
-const signalOf = (call: Call, owner: Call, requested: AbortSignal | undefined): AbortSignal | undefined => {
-  if (call === owner) return requested
-  return requested === undefined ? call.signal : AbortSignal.any([requested, call.signal])
 }

@@ -7,6 +7,7 @@
 import type {
   CallToolResult,
   GetPromptResult,
+  Progress,
   Prompt,
   ReadResourceResult,
   Resource,
@@ -16,8 +17,12 @@ import type * as Effect from "effect/Effect"
 import type { McpError } from "./McpError.ts"
 
 export interface CallOptions {
-  /** Milliseconds until the call is given up and cancelled at the server. Default 60,000. */
-  readonly timeout?: number
+  /** Milliseconds until the call is given up and cancelled at the server, with all its requests. Default 60,000. */
+  readonly timeout?: number | undefined
+  /** Whether it may be sent again after the server may have taken it: that twice is the same as once. Default: no. */
+  readonly idempotent?: boolean | undefined
+  /** Told of the progress that the server reports. */
+  readonly onProgress?: ((progress: Progress) => void) | undefined
 }
 
 export interface McpConnection {

@@ -143,7 +143,7 @@ export class ProgramEnded extends Data.TaggedError("ProgramEnded")<{
   override get message(): string {
     return [
       this.standardError.length === 0
-        ? `the program ${this.ending}, and wrote nothing to standard error`
+        ? `the program ${this.ending}, and said nothing on standard error that can be shown`
         : `the program ${this.ending}; the end of its standard error, masked:`,
       ...this.standardError.map((line) => `  ${line}`),
       ...(this.withheld.length === 0
@@ -171,6 +171,18 @@ export class PrincipalMismatch extends Data.TaggedError("PrincipalMismatch")<{
   }
 }
 
+/** The function that was given to `McpTransport.call` failed by itself. */
+export class CallbackFailed extends Data.TaggedError("CallbackFailed")<{
+  /** What it says, with what the call sent masked. */
+  readonly description: string
+  /** What it threw. */
+  readonly cause: unknown
+}> {
+  override get message(): string {
+    return `the function given to McpTransport.call failed: ${this.description}`
+  }
+}
+
 export type McpErrorReason =
   | ConfigFailed
   | HeadersFailed
@@ -187,14 +199,17 @@ export type McpErrorReason =
   | ProgramNotStarted
   | ProgramEnded
   | PrincipalMismatch
+  | CallbackFailed
 
 /** The one error of `@letterhead/mcp`. */
 export class McpError extends Data.TaggedError("McpError")<{
+  /** The name of the entry; empty where a function given to `McpTransport.call` failed before it asked any server. */
   readonly server: string
   readonly reason: McpErrorReason
 }> {
   override get message(): string {
     const text = this.reason.message
+    if (this.server === "") return text
     return text.startsWith(`server "${this.server}"`) ? text : `server "${this.server}": ${text}`
   }
 }

@@ -9,19 +9,22 @@ import { type CallContext, CurrentCall } from "@letterhead/core/call/CallContext
 import { HeaderResolver } from "@letterhead/core/HeaderResolver"
 import { McpConfig } from "@letterhead/core/server/McpConfig"
 import type { ServerEntry } from "@letterhead/core/server/ServerEntry"
+import type { FetchLike, Transport } from "@modelcontextprotocol/client"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as Exit from "effect/Exit"
 import * as Hash from "effect/Hash"
+import type { HttpClient } from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as RcMap from "effect/RcMap"
 import * as Scope from "effect/Scope"
 import * as HttpDispatcher from "./HttpDispatcher.ts"
 import type { McpConnection } from "./McpConnection.ts"
-import { ConfigFailed, HeadersFailed, McpError, type ProxyFailed } from "./McpError.ts"
+import { ConfigFailed, HeadersFailed, McpError, type ProxyFailed, TransportUnsupported } from "./McpError.ts"
 import { StdioPrograms } from "./StdioPrograms.ts"
 
+export { call, type CallRequestOptions, requestOptions } from "./CallRequest.ts"
 export { RequestObserver, type SentRequest } from "./RequestObserver.ts"
 
 export class McpTransport extends Context.Service<
@@ -36,8 +39,45 @@ export class McpTransport extends Context.Service<
       server: string | ServerEntry,
       owner?: CallContext
     ) => Effect.Effect<McpConnection, McpError, Scope.Scope>
+    /**
+     * A transport for a client of one's own, of `@modelcontextprotocol/client` or `@modelcontextprotocol/sdk`, on behalf
+     * of `owner` (default: the current call).
+     *
+     * What the client sends within {@link call} carries the headers of its caller, everything else those of `owner`.
+     * Each is for one client, to connect once; closing the client closes it, and so does the scope.
+     */
+    readonly transport: (
+      server: string | ServerEntry,
+      owner?: CallContext
+    ) => Effect.Effect<ClientTransport, McpError, Scope.Scope>
+    /**
+     * A fetch all of whose requests are those of one call (default: the current one), for code that builds a transport
+     * of its own. A client that several sessions share needs {@link transport}.
+     *
+     * It rejects with an `McpError`. When the scope closes, what is under way is aborted and nothing more is sent.
+     */
+    readonly fetch: (
+      server: string | ServerEntry,
+      call?: CallContext
+    ) => Effect.Effect<FetchLike, McpError, Scope.Scope>
+    /**
+     * An `HttpClient` for `McpClient.http` of `effect/ai`: a request carries the headers of the `CurrentCall` of the
+     * fiber that runs it, what the client sends for itself those of `owner` (default: the current call).
+     *
+     * Its errors have the `McpError` as their cause. When the scope closes, nothing more is sent.
+     */
+    readonly httpClient: (
+      server: string | ServerEntry,
+      owner?: CallContext
+    ) => Effect.Effect<HttpClient, McpError, Scope.Scope>
   }
 >()("@letterhead/mcp/McpTransport") {}
+
+/** What the clients of both official SDKs connect to. */
+export interface ClientTransport extends Transport {
+  readonly sessionId: string | undefined
+  readonly setProtocolVersion: (version: string) => void
+}
 
 export const make = Effect.gen(function* () {
   const config = yield* McpConfig
@@ -60,7 +100,22 @@ export const make = Effect.gen(function* () {
     const { open } = yield* Effect.promise(() => import("./SdkConnection.ts"))
     return yield* open({ entry, owner, way, services, nextCallId })
   })
-  const wayToUrl = Effect.fnUntraced(function* ({ entry, owner }: ConnectionKey) {
+
+  const transport = Effect.fn("McpTransport.transport")(function* (
+    server: string | ServerEntry,
+    named?: CallContext
+  ): Effect.fn.Return<ClientTransport, McpError, Scope.Scope> {
+    const entry = yield* entryOf(server)
+    const owner = { ...(named ?? (yield* CurrentCall)), server: entry.name }
+    const way =
+      entry.endpoint.type === "stdio"
+        ? ({ _tag: "Stdio", programs, ended: () => {} } as const)
+        : yield* wayToUrl({ entry, owner })
+    const { open } = yield* Effect.promise(() => import("./OpenTransport.ts"))
+    return (yield* open({ entry, owner, way, services, nextCallId })).transport
+  })
+
+  const wayToUrl = Effect.fnUntraced(function* ({ entry, owner }: Pick<ConnectionKey, "entry" | "owner">) {
     const headers = yield* resolver
       .open(entry, owner)
       .pipe(Effect.mapError((error) => new McpError({ server: entry.name, reason: new HeadersFailed({ error }) })))
@@ -73,6 +128,36 @@ export const make = Effect.gen(function* () {
     return { _tag: "Stdio", programs, ended } as const
   }
   const connections: RcMap.RcMap<ConnectionKey, McpConnection, McpError> = yield* RcMap.make({ lookup })
+
+  const openFetch = Effect.fnUntraced(function* (entry: ServerEntry, owner: CallContext) {
+    if (entry.endpoint.type === "stdio") {
+      const reason = new TransportUnsupported({ transport: "stdio" })
+      return yield* new McpError({ server: entry.name, reason })
+    }
+    const { headers, dispatcher } = yield* wayToUrl({ entry, owner })
+    const CallFetch = yield* Effect.promise(() => import("./CallFetch.ts"))
+    return yield* CallFetch.make({ entry, owner, headers, dispatcher, services, nextCallId })
+  })
+
+  const fetch = Effect.fn("McpTransport.fetch")(function* (
+    server: string | ServerEntry,
+    named?: CallContext
+  ): Effect.fn.Return<FetchLike, McpError, Scope.Scope> {
+    const entry = yield* entryOf(server)
+    const call = { ...(named ?? (yield* CurrentCall)), server: entry.name }
+    const CallFetch = yield* Effect.promise(() => import("./CallFetch.ts"))
+    return CallFetch.boundTo(yield* openFetch(entry, call), call)
+  })
+
+  const httpClient = Effect.fn("McpTransport.httpClient")(function* (
+    server: string | ServerEntry,
+    named?: CallContext
+  ): Effect.fn.Return<HttpClient, McpError, Scope.Scope> {
+    const entry = yield* entryOf(server)
+    const owner = { ...(named ?? (yield* CurrentCall)), server: entry.name }
+    const CallHttpClient = yield* Effect.promise(() => import("./CallHttpClient.ts"))
+    return CallHttpClient.make(yield* openFetch(entry, owner), entry.name, owner)
+  })
 
   const entryOf = (server: string | ServerEntry) =>
     typeof server === "string"
@@ -95,7 +180,7 @@ export const make = Effect.gen(function* () {
     )
   })
 
-  return McpTransport.of({ connect })
+  return McpTransport.of({ connect, transport, fetch, httpClient })
 })
 
 /** Connections over HTTP and to programs. Provide `HttpDispatcher` for a proxy or a pool of one's own. */

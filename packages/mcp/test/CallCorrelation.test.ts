@@ -1,9 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Call } from "@letterhead/mcp/Call"
 import { CallCorrelation } from "@letterhead/mcp/CallCorrelation"
+import { ConnectionClosed } from "@letterhead/mcp/McpError"
 import * as Context from "effect/Context"
 
 const callOf = (sessionId: string) => new Call({ principal: "ada", sessionId }, Context.empty())
+
+const asked = (call: Call) =>
+  call.asking({ server: "example", method: "ping", tool: undefined, nextCallId: () => "call-1" }, Context.empty())
+
+const CLOSED = new ConnectionClosed({ description: "it was closed" })
 
 describe("CallCorrelation", () => {
   it("finds the call of a request, whether the id comes back as a number or as text", () => {
@@ -54,27 +60,44 @@ describe("CallCorrelation", () => {
     const call = callOf("one")
     correlation.open(1, call)
     correlation.cancel(1)
-    correlation.end(call)
+    call.abort()
     assert.isUndefined(correlation.request(1))
     assert.strictEqual(correlation.cancellation(1), call)
     correlation.cancelled(1)
     assert.strictEqual(correlation.size, 0)
   })
 
-  it("ends every request of a call and none of another", () => {
+  it("ends every request of a call that fails and none of another", () => {
     const correlation = new CallCorrelation()
     const [one, two] = [callOf("one"), callOf("two")]
-    correlation.open(1, one)
-    correlation.open(2, two)
-    correlation.open(3, one)
+    const abandoned: Array<number> = []
+    const open = (id: number, call: Call) =>
+      correlation.open(id, call, { abort: () => abandoned.push(id), fail: () => correlation.drop(id) })
+    open(1, one)
+    open(2, two)
+    open(3, asked(one))
     correlation.setEvent(3, "event")
-    correlation.end(one)
+    one.fail(CLOSED)
     assert.isUndefined(correlation.request(1))
     assert.isUndefined(correlation.request(3))
     assert.deepStrictEqual(correlation.event("event"), [])
     assert.strictEqual(correlation.request(2), two)
-    correlation.end(two)
+    assert.deepStrictEqual(abandoned, [1, 3])
+    two.fail(CLOSED)
     assert.strictEqual(correlation.size, 0)
+  })
+
+  it("lets go of what carries a request that is given up, and not of what carried one that is answered", () => {
+    const correlation = new CallCorrelation()
+    const call = callOf("one")
+    let abandoned = 0
+    const request = { abort: () => void abandoned++, fail: () => {} }
+    correlation.open(1, call, request)
+    correlation.close(1)
+    assert.strictEqual(abandoned, 0)
+    correlation.open(2, call, request)
+    correlation.cancel(2)
+    assert.strictEqual(abandoned, 1)
   })
 
   it("tells a request that the server has from one that it never got or refused", () => {
@@ -93,13 +116,13 @@ describe("CallCorrelation", () => {
     const correlation = new CallCorrelation()
     for (let id = 0; id < 10_000; id += 1) {
       const call = callOf(`session-${id % 20}`)
-      correlation.open(id, call)
+      correlation.open(id, call, { abort: () => {}, fail: () => correlation.close(id) })
       if (id % 3 === 0) correlation.setEvent(id, `event-${id % 7}`)
       if (id % 4 === 0) {
         correlation.cancel(id)
         correlation.cancelled(id)
       } else if (id % 4 === 1) correlation.close(id)
-      correlation.end(call)
+      else call.fail(CLOSED)
     }
     assert.strictEqual(correlation.size, 0)
   })

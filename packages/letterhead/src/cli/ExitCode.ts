@@ -125,5 +125,6 @@ const mcpCodes: Readonly<
   CallTimedOut: ExitCode.unreachable,
   ConnectionClosed: ExitCode.unreachable,
   ProgramEnded: ExitCode.unreachable,
-  PrincipalMismatch: ExitCode.defect
+  PrincipalMismatch: ExitCode.defect,
+  CallbackFailed: ExitCode.defect
 }

@@ -53,14 +53,17 @@ export const make = Effect.fnUntraced(function* (
   const context = yield* Layer.build(
     McpTransport.layer.pipe(Layer.provide([McpConfig.layer([entry]), resolver.layer, StdioPrograms.layerDenyAll]))
   ).pipe(Effect.provideService(HttpLimits.HttpLimits, { ...HttpLimits.DEFAULTS, backOff: 10, ...options.limits }))
-  const { connect } = yield* McpTransport.McpTransport.pipe(Effect.provideContext(context))
+  const service = yield* McpTransport.McpTransport.pipe(Effect.provideContext(context))
+  const kept = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+    Effect.provideService(effect, MakeCorrelation, () => {
+      const correlation = new CallCorrelation()
+      correlations.push(correlation)
+      return correlation
+    })
   const transport = McpTransport.McpTransport.of({
-    connect: (...parameters) =>
-      Effect.provideService(connect(...parameters), MakeCorrelation, () => {
-        const correlation = new CallCorrelation()
-        correlations.push(correlation)
-        return correlation
-      })
+    ...service,
+    connect: (...parameters) => kept(service.connect(...parameters)),
+    transport: (...parameters) => kept(service.transport(...parameters))
   })
   return {
     server,

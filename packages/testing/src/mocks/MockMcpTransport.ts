@@ -1,6 +1,9 @@
 /**
  * A transport without a network: its servers are records of functions.
  *
+ * All faces of the service lead to them: connections, and what a client of one's own is connected to. Calls are recorded
+ * whichever way they came.
+ *
  * A tool is given its arguments and the context of the call, as a real server is given the headers that come of it.
  * The layer also provides {@link MockMcpTransport}, which tells of every call and whose it was.
  */
@@ -12,6 +15,7 @@ import { McpTransport } from "@letterhead/mcp/McpTransport"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as MockWire from "./MockWire.ts"
 
 /** A result as the official SDK has it. */
 export type ToolResult = Effect.Success<ReturnType<McpConnection["callTool"]>>
@@ -77,7 +81,24 @@ export const layer = (servers: Readonly<Record<string, MockServer>>): Layer.Laye
         })
       })
 
-      return Context.make(McpTransport, McpTransport.of({ connect })).pipe(
+      const service = McpTransport.of({
+        connect,
+        transport: Effect.fnUntraced(function* (target, asOwner) {
+          const owner = yield* ownerOf(asOwner)
+          const transport = MockWire.transport(yield* connect(target, owner), owner)
+          yield* Effect.addFinalizer(() => Effect.promise(() => transport.close()))
+          return transport
+        }),
+        fetch: Effect.fnUntraced(function* (target, asCall) {
+          const call = yield* ownerOf(asCall)
+          return MockWire.fetch(yield* connect(target, call), call)
+        }),
+        httpClient: Effect.fnUntraced(function* (target, asOwner) {
+          const owner = yield* ownerOf(asOwner)
+          return MockWire.httpClient(yield* connect(target, owner), owner)
+        })
+      })
+      return Context.make(McpTransport, service).pipe(
         Context.add(MockMcpTransport, {
           calls: Effect.sync(() => [...calls]),
           connections: Effect.sync(() => [...connections])
@@ -85,6 +106,9 @@ export const layer = (servers: Readonly<Record<string, MockServer>>): Layer.Laye
       )
     })
   )
+
+const ownerOf = (owner: CallContext | undefined) =>
+  owner === undefined ? Effect.service(CurrentCall) : Effect.succeed(owner)
 
 const connectionTo = (
   name: string,

@@ -1,0 +1,88 @@
+/**
+ * A fetch each of whose requests belongs to one call, for code that builds a transport of its own.
+ *
+ * Where a body holds a JSON-RPC request, its context has the method and the tool of it. Errors reject with the same
+ * `McpError` as on a connection of `connect`; what a signal ends rejects with the signal's reason. A client that several
+ * sessions share needs a transport of `McpTransport.transport` instead: here all requests are those of one call.
+ */
+import type { CallContext } from "@letterhead/core/call/CallContext"
+import type { ConnectionHeaders } from "@letterhead/core/HeaderResolver"
+import type { ServerEntry } from "@letterhead/core/server/ServerEntry"
+import type { FetchLike } from "@modelcontextprotocol/client"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { Dispatcher } from "undici"
+import { Call } from "./Call.ts"
+import { CallCorrelation } from "./CallCorrelation.ts"
+import { ConnectionClosed, McpError } from "./McpError.ts"
+import * as MessageFacts from "./MessageFacts.ts"
+import * as RequestFailure from "./RequestFailure.ts"
+import { RequestHeaders } from "./RequestHeaders.ts"
+
+export interface CallFetchOptions {
+  readonly entry: ServerEntry
+  /** On whose behalf it is opened. */
+  readonly owner: CallContext
+  readonly headers: ConnectionHeaders
+  readonly dispatcher: Dispatcher
+  /** What the layer was built with. */
+  readonly services: Context.Context<never>
+  /** Makes up the id of a call that has none. */
+  readonly nextCallId: () => string
+}
+
+/** Sends a request as one of a call. */
+export type CallFetch = (
+  call: CallContext,
+  services: Context.Context<never>,
+  facts: MessageFacts.MessageFacts | undefined,
+  ...request: Parameters<FetchLike>
+) => Promise<Response>
+
+/** The fetch of an entry, until the scope closes: then what is under way is aborted, and nothing more is sent. */
+export const make = Effect.fnUntraced(function* (
+  options: CallFetchOptions
+): Effect.fn.Return<CallFetch, never, Scope.Scope> {
+  const { dispatcher, entry, headers, nextCallId } = options
+  const owner = new Call(
+    { principal: options.owner.principal, server: entry.name },
+    Context.merge(options.services, yield* Effect.context())
+  )
+  const requests = new RequestHeaders({
+    server: entry.name,
+    headers,
+    correlation: new CallCorrelation(),
+    owner,
+    dispatcher,
+    // A client that speaks HTTP+SSE sends to the path that the server names.
+    paths: entry.endpoint.type === "http" && entry.endpoint.transport === "http" ? "endpoint" : "origin"
+  })
+  const closed = new AbortController()
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => closed.abort(new McpError({ server: entry.name, reason: new ConnectionClosed(CLOSED) })))
+  )
+  return async (context, services, facts, input, init = {}) => {
+    const known = Context.merge(options.services, services)
+    const { method: _method, tool: _tool, ...who } = context
+    const call = new Call({ ...who, server: entry.name }, known)
+    const asking = facts === undefined ? call : call.asking({ server: entry.name, nextCallId, ...facts }, known)
+    const signal = init.signal == null ? closed.signal : AbortSignal.any([init.signal, closed.signal])
+    try {
+      return await requests.fetchFor(asking)(input, { ...init, signal })
+    } catch (error) {
+      const reason = RequestFailure.find(error)
+      throw reason === undefined ? error : new McpError({ server: entry.name, reason })
+    }
+  }
+})
+
+/** A plain fetch whose requests are all those of one call. */
+export const boundTo =
+  (fetch: CallFetch, call: CallContext): FetchLike =>
+  (input, init) => {
+    const facts = typeof init?.body === "string" ? MessageFacts.read(init.body) : undefined
+    return fetch(call, Context.empty(), facts, input, init)
+  }
+
+const CLOSED = { description: "the scope that this fetch was made in is closed; nothing more is sent" }
