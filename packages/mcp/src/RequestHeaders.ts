@@ -20,18 +20,18 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type { Dispatcher } from "undici"
 import type { Call } from "./Call.ts"
-import type { CallCorrelation, RequestId } from "./CallCorrelation.ts"
+import type { CallCorrelation } from "./CallCorrelation.ts"
 import { proxyOf } from "./HttpDispatcher.ts"
 import * as HttpExchange from "./HttpExchange.ts"
 import { HttpLimits } from "./HttpLimits.ts"
 import * as HttpRequest from "./HttpRequest.ts"
 import type { HttpResponse } from "./HttpResponse.ts"
-import { ConnectionClosed, HeadersFailed, ProtocolFailed, RedirectRefused } from "./McpError.ts"
-import * as MessageHead from "./MessageHead.ts"
+import { HeadersFailed, ProtocolFailed, RedirectRefused } from "./McpError.ts"
 import * as Refusal from "./Refusal.ts"
 import * as Repetition from "./Repetition.ts"
 import { RequestFailure } from "./RequestFailure.ts"
 import { nobody, RequestObserver } from "./RequestObserver.ts"
+import * as RequestSubject from "./RequestSubject.ts"
 
 export interface RequestHeadersOptions {
   readonly server: string
@@ -47,19 +47,6 @@ export interface RequestHeadersOptions {
   readonly paths?: "endpoint" | "origin"
 }
 
-/** Whose a request is. */
-interface Subject {
-  readonly call: Call
-  /** Of the JSON-RPC request in its body. */
-  readonly id?: RequestId | undefined
-  /** Whether it resumes the stream of a call. */
-  readonly resumes?: boolean
-  /** Whether it may be sent though it was sent before. */
-  readonly repeatable?: boolean
-  /** Whether it opens a stream that is silent only where it is dead. */
-  readonly watched?: boolean
-}
-
 /** Where a request goes. */
 interface Target {
   readonly url: URL
@@ -72,7 +59,7 @@ interface Target {
 interface Sending {
   readonly target: Target
   readonly request: HttpRequest.HttpRequest
-  readonly subject: Subject
+  readonly subject: RequestSubject.RequestSubject
   /** What ends it. */
   readonly signals: ReadonlyArray<AbortSignal>
 }
@@ -109,8 +96,10 @@ export class RequestHeaders {
       const signals = init.signal == null ? [] : [init.signal]
       return this.#write({ target, request, subject: { call: bound ?? this.#options.owner }, signals }, undefined)
     }
-    const subject = bound === undefined ? this.#subject(request) : this.#boundSubject(request, bound)
-    const sending = { target, request, subject, signals: signalsOf(init, subject) }
+    const { correlation, owner } = this.#options
+    const subject =
+      bound === undefined ? RequestSubject.find(request, correlation, owner) : RequestSubject.of(request, bound)
+    const sending = { target, request, subject, signals: RequestSubject.signals(subject, init.signal) }
     try {
       return await this.#send(sending)
     } catch (error) {
@@ -129,9 +118,7 @@ export class RequestHeaders {
   }
 
   #isOurs({ url }: Target): boolean {
-    return this.#options.paths === "origin"
-      ? !url.pathname.startsWith("/.well-known/")
-      : url.pathname === this.#endpoint.url.pathname
+    return this.#options.paths === "origin" ? !isWellKnown(url) : url.pathname === this.#endpoint.url.pathname
   }
 
   async #send(sending: Sending): Promise<HttpResponse> {
@@ -235,30 +222,6 @@ export class RequestHeaders {
     return this.#run(Repetition.wait(reason, repetitions, this.#limits), sending)
   }
 
-  #subject(request: HttpRequest.HttpRequest): Subject {
-    const { correlation, owner } = this.#options
-    if (request.method === "GET") {
-      const eventId = request.headers.get("last-event-id")
-      const [call, ...others] = eventId === null ? [] : correlation.event(eventId)
-      if (others.length > 0) throw new RequestFailure(new ProtocolFailed(EVENT_AMBIGUOUS))
-      const resumes = call !== undefined && call !== owner
-      return { call: call ?? owner, resumes, repeatable: resumes, watched: true }
-    }
-    if (request.method !== "POST") return { call: owner }
-    const { method, id, cancels } = MessageHead.read(HttpRequest.textOf(request))
-    // A reply to the server has an id too, of the server's own counting.
-    if (method === undefined) return { call: owner }
-    if (id !== undefined) return requestOf(known(correlation.request(id)), method, id)
-    return { call: cancels === undefined ? owner : known(correlation.cancellation(cancels)) }
-  }
-
-  #boundSubject(request: HttpRequest.HttpRequest, call: Call): Subject {
-    if (request.method === "GET") return { call, watched: true }
-    if (request.method !== "POST") return { call }
-    const { method, id } = MessageHead.read(HttpRequest.textOf(request))
-    return method === undefined || id === undefined ? { call } : requestOf(call, method, id)
-  }
-
   async #run<A>(effect: Effect.Effect<A, HeaderError>, { subject, signals }: Sending): Promise<A> {
     const { call } = subject
     const signal = signals.length > 1 ? AbortSignal.any([...signals]) : signals[0]
@@ -276,11 +239,6 @@ export class RequestHeaders {
   }
 }
 
-const EVENT_AMBIGUOUS = {
-  code: undefined,
-  description: "the server gave the streams of two calls the same event id, so neither can be resumed"
-}
-
 const RESOLVER_BROKEN = {
   code: undefined,
   description: "the headers could not be put together: a header source broke off unexpectedly"
@@ -296,27 +254,18 @@ const UNANSWERED = { 202: unanswered(202), 204: unanswered(204) }
 
 const targetOf = (url: URL): Target => ({ url, origin: url.origin, path: `${url.pathname}${url.search}` })
 
-/** What ends a request: whoever sends it, and the end of its call. A cancellation is sent after that. */
-const signalsOf = (init: HttpRequest.Init, { call, id, resumes }: Subject): ReadonlyArray<AbortSignal> => {
-  const own = id !== undefined || resumes === true ? [call.signal] : []
-  return init.signal == null || init.signal === call.signal ? own : [init.signal, ...own]
+/** Whether a path is one of RFC 8615, however it is written; one that cannot be decoded may be. */
+const isWellKnown = ({ pathname }: URL): boolean => {
+  try {
+    return /^\/+\.well-known(?:\/|$)/i.test(decodeURIComponent(pathname))
+  } catch {
+    return true
+  }
 }
-
-const requestOf = (call: Call, method: string, id: RequestId): Subject => ({
-  call,
-  id,
-  repeatable: call.idempotent || MessageHead.isIdempotent(method),
-  watched: method === "subscriptions/listen"
-})
 
 /** The headers, where nothing has to be awaited for them: then no fiber is needed. */
 const settled = (effect: Effect.Effect<ResolvedHeaders, HeaderError>): ResolvedHeaders | undefined =>
   Exit.isExit(effect) && Exit.isSuccess(effect) && effect.value instanceof ResolvedHeaders ? effect.value : undefined
-
-const known = (call: Call | undefined): Call => {
-  if (call !== undefined) return call
-  throw new RequestFailure(new ConnectionClosed({ description: "the call ended before its request was sent" }))
-}
 
 /** Ends with `failure`, without holding the socket for a body that nobody reads. */
 const failed = async (response: HttpResponse, failure: RequestFailure): Promise<RequestFailure> => {

@@ -49,7 +49,7 @@ export const make = Effect.fnUntraced(function* (
     note(request)
     sockets.add(client)
     client.on("error", () => undefined)
-    if (options.refuse !== undefined) return client.end(`HTTP/1.1 ${options.refuse} Refused\r\n\r\n`)
+    if (options.refuse !== undefined) return void client.end(`HTTP/1.1 ${options.refuse} Refused\r\n\r\n`)
     const { hostname, port } = new URL(`http://${request.url}`)
     const upstream = Net.connect(Number(port), hostname, () => {
       client.write("HTTP/1.1 200 Connected\r\n\r\n")
