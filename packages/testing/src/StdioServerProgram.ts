@@ -4,7 +4,7 @@
  * | tool | does |
  * |---|---|
  * | `echo` | answers its arguments as JSON text |
- * | `environment` | answers its variables and its working directory as JSON text |
+ * | `environment` | answers its variables, its working directory and its arguments as JSON text |
  * | `say` | writes the text of `message` to standard error, and answers |
  * | `print` | writes the text of `message` to standard output, where it is no message, and answers |
  * | `exit` | ends with the exit code `code`, without an answer |
@@ -81,8 +81,8 @@ const makeServer = (): McpServer => {
   server.registerTool("echo", { description: "Returns its arguments", inputSchema: anything }, (args) =>
     text(JSON.stringify(args))
   )
-  server.registerTool("environment", { description: "Returns its variables", inputSchema: anything }, () =>
-    text(JSON.stringify({ variables: process.env, directory: process.cwd() }))
+  server.registerTool("environment", { description: "Returns what it was given", inputSchema: anything }, () =>
+    text(JSON.stringify({ variables: process.env, directory: process.cwd(), arguments: process.argv.slice(2) }))
   )
   server.registerTool("say", { description: "Writes to standard error", inputSchema: worded }, ({ message }) => {
     writeSync(2, message)

@@ -2,8 +2,12 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { McpConfig } from "@letterhead/core/server/McpConfig"
+import { McpTransport } from "@letterhead/mcp/McpTransport"
 import * as LoopbackServer from "@letterhead/testing/LoopbackServer"
+import * as StdioServerFixture from "@letterhead/testing/StdioServerFixture"
 import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import { join } from "node:path"
 import * as Project from "./Project.ts"
 
 /** Verbatim, with the indentation that the page lost. */
@@ -38,6 +42,36 @@ credentials:
 const FILE = ".oh/config.yaml"
 
 describe("OpenHarness: mcpServers", () => {
+  it.live("stdio: the program that the snippet names is started as it says, once it is approved, and called", () =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const project = yield* Project.make({ [FILE]: STDIO })
+      const fixture = yield* StdioServerFixture.make({}, { directory: project.directory })
+      // The person has installed mcp-server-fs.
+      const bin = yield* fs.makeTempDirectoryScoped()
+      yield* fs.writeFileString(
+        join(bin, "mcp-server-fs"),
+        `#!/bin/sh\nexec '${fixture.command}' '${fixture.args.join("' '")}' "$@"\n`
+      )
+      yield* fs.chmod(join(bin, "mcp-server-fs"), 0o755)
+      yield* Effect.gen(function* () {
+        const refused = yield* Effect.flip(Project.callOnce("filesystem"))
+        assert.include(refused.message, "was never approved")
+        assert.include(refused.message, `server runs: ${join(bin, "mcp-server-fs")} --root /tmp`)
+        assert.strictEqual(yield* fixture.starts, 0)
+        yield* Project.approveAll
+        const { content } = yield* Effect.scoped(
+          Effect.flatMap((yield* McpTransport).connect("filesystem"), (connection) =>
+            connection.callTool("environment")
+          )
+        )
+        assert.include(JSON.stringify(content), '\\"LOG_LEVEL\\":\\"debug\\"')
+        assert.include(JSON.stringify(content), '\\"arguments\\":[\\"--root\\",\\"/tmp\\"]')
+      }).pipe(Effect.provide(project.layer({ environment: { HOME: project.directory, PATH: `${bin}:/usr/bin:/bin` } })))
+      assert.deepStrictEqual(yield* fixture.alive, [])
+    }).pipe(Effect.provide(NodeServices.layer))
+  )
+
   it.live("a static bearer token from the environment is sent, once it is approved", () =>
     Effect.gen(function* () {
       const server = yield* LoopbackServer.make({ era: "both" })
