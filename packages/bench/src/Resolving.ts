@@ -31,10 +31,8 @@ export interface ResolvingRow {
 }
 
 export interface ResolvingOptions {
-  /** How often each row is measured. Default: 41. */
+  /** How often each row is measured. Default: 201. */
   readonly rounds?: number
-  /** Calls of one measurement. Default: 10,000, so that each of 10,000 sessions makes one. */
-  readonly calls?: number
 }
 
 const SOURCES = [1, 2, 3, 6, 12, 25, 50]
@@ -52,7 +50,7 @@ interface Subject {
   readonly microseconds: Array<number>
 }
 
-const measured = Effect.fnUntraced(function* ({ calls = 10_000, rounds = 41 }: ResolvingOptions) {
+const measured = Effect.fnUntraced(function* ({ rounds = 201 }: ResolvingOptions) {
   const subjects: Array<Subject> = []
   const add = (name: string, connections: Subject["connections"], contexts: Subject["contexts"]) =>
     subjects.push({ name, connections, contexts, microseconds: [] })
@@ -61,10 +59,9 @@ const measured = Effect.fnUntraced(function* ({ calls = 10_000, rounds = 41 }: R
     const connections = yield* Effect.provide(connect(1), settled(count))
     add(`${count} settled ${count === 1 ? "source" : "sources"}`, connections, contextsOf(100))
   }
-  const six = (servers: number) => Effect.provide(connect(servers), resolver)
-  add("six kinds", yield* six(1), contextsOf(100))
-  for (const count of SESSIONS) add(`six kinds, sessions: ${count}`, yield* six(1), contextsOf(count))
-  for (const count of SERVERS) add(`six kinds, servers: ${count}`, yield* six(count), contextsOf(100))
+  add("six kinds", yield* sixKinds(1), contextsOf(100))
+  for (const count of SESSIONS) add(`six kinds, sessions: ${count}`, yield* sixKinds(1), contextsOf(count))
+  for (const count of SERVERS) add(`six kinds, servers: ${count}`, yield* sixKinds(count), contextsOf(100))
 
   // What is asked before the first call, such as whether incoming headers may pass, is asked here; the rest warms up.
   for (const { connections, contexts } of subjects) {
@@ -72,20 +69,25 @@ const measured = Effect.fnUntraced(function* ({ calls = 10_000, rounds = 41 }: R
   }
   for (let round = -WARM_UP; round < rounds; round++) {
     for (const subject of round % 2 === 0 ? subjects : subjects.toReversed()) {
-      const microseconds = measure(subject, calls)
+      const microseconds = measure(subject, (round + WARM_UP) * CALLS)
       if (round >= 0) subject.microseconds.push(microseconds)
     }
   }
   return subjects.map(({ name, microseconds }): ResolvingRow => ({ name, microseconds: median(microseconds) }))
 })
 
-/** Rounds that do not count. */
-const WARM_UP = 6
+const sixKinds = (servers: number) => Effect.provide(connect(servers), resolver)
 
-const measure = ({ connections, contexts }: Subject, calls: number): number => {
+/** Rounds that do not count: enough for each of 10,000 sessions to have made a call. */
+const WARM_UP = 20
+/** Calls of one measurement: about as long as a program runs before others get their turn. */
+const CALLS = 500
+
+/** Microseconds per call, the first of which has this number. */
+const measure = ({ connections, contexts }: Subject, first: number): number => {
   let fields = 0
   const begin = performance.now()
-  for (let call = 0; call < calls; call++) {
+  for (let call = first; call < first + CALLS; call++) {
     const connection = connections[call % connections.length]
     const context = contexts[call % contexts.length]
     if (connection === undefined || context === undefined) throw new Error("no connection or no session")
@@ -93,8 +95,8 @@ const measure = ({ connections, contexts }: Subject, calls: number): number => {
     if (!isSettled(headers) || Exit.isFailure(headers)) throw new Error("a source had no answer at once")
     fields += headers.value.reveal().length
   }
-  const microseconds = ((performance.now() - begin) * 1_000) / calls
-  if (fields < calls) throw new Error("a call without headers")
+  const microseconds = ((performance.now() - begin) * 1_000) / CALLS
+  if (fields < CALLS) throw new Error("a call without headers")
   return microseconds
 }
 

@@ -1,7 +1,7 @@
 /**
  * What one source has to say about the headers of a server: fields to set, fields to remove, fields it leaves out.
  *
- * Every field that enters here was checked; every value is `Redacted` from here to the request.
+ * Every field that enters here was checked; no value can be seen by printing it from here to the request.
  */
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
@@ -16,6 +16,34 @@ export interface SetField {
   /** Where that is declared: a place in a file, a command, a module. */
   readonly declared: string
 }
+
+/**
+ * As the checks make it: holds its value where nothing prints it, and as `Redacted` once somebody asks for that. To make
+ * one costs more than all else about a field, and most fields of a call are only sent.
+ */
+class CheckedField implements SetField {
+  readonly name: string
+  readonly declared: string
+  readonly #plain: string
+  #value: Redacted.Redacted | undefined
+
+  constructor(name: string, plain: string, declared: string) {
+    this.name = name
+    this.declared = declared
+    this.#plain = plain
+  }
+
+  get value(): Redacted.Redacted {
+    return (this.#value ??= Redacted.make(this.#plain, { label: this.name }))
+  }
+
+  static plain(field: SetField): string {
+    return #plain in field ? field.#plain : Redacted.value(field.value)
+  }
+}
+
+/** The value of a field in plain text; for where the request is written. */
+export const plainValue = (field: SetField): string => CheckedField.plain(field)
 
 /** A field that a source takes away from those below it. */
 export interface RemovedField {
@@ -95,7 +123,7 @@ const checked = (
   }
   const badValue = valueDefect(value)
   if (badValue !== undefined) return Result.fail(new HeaderInvalid({ field: name, rule: badValue, ...at(place) }))
-  return Result.succeed({ name, value: Redacted.make(value, { label: name }), declared })
+  return Result.succeed(new CheckedField(name, value, declared))
 }
 
 const at = (place: Place | undefined) => (place === undefined ? {} : { place })

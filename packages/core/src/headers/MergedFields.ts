@@ -1,61 +1,56 @@
 /**
  * The judge between sources: of all statements about a field the last one counts, the others are what it beat.
  *
- * Statements come in order, the lowest rank first. Each request of a busy runtime passes here, so a statement is only
- * put on top of those about the same field; why it won is put into words when somebody asks.
+ * Statements come in order, the lowest rank first. Each request of a busy runtime passes here, so what a connection's
+ * sources say is put together once and stays as it is; what a call's sources say lies on top of that, and refers to it.
+ * Why a statement won is put into words when somebody asks.
  */
-import * as Redacted from "effect/Redacted"
 import { HeaderTooLarge } from "./HeaderError.ts"
 import { FIELD_COUNT_LIMIT, foldName, TOTAL_LIMIT } from "./HeaderField.ts"
-import type { HeaderPatch } from "./HeaderPatch.ts"
+import { type HeaderPatch, plainValue, type SetField } from "./HeaderPatch.ts"
 import type { Provenance, Statement } from "./ResolvedHeaders.ts"
 
+/** A name and its value in plain text. */
+export type PlainField = readonly [name: string, value: string]
+
+/** The fields of some patches, on top of those of lower ones. */
 export class MergedFields {
-  /** By folded name, in the order the fields were first named. */
-  readonly #fields: Map<string, MergedField>
+  readonly #below: MergedFields | undefined
+  /** What is said here, by folded name, in the order the fields were first named. */
+  readonly #own = new Map<string, MergedField>()
+  /** Whether it says something about a field that is named below. */
+  #overlaps = false
   #sent: number
   #bytes: number
+  #plain: ReadonlyArray<PlainField> | undefined
 
-  /** No fields, or a copy. */
-  constructor(below?: MergedFields) {
-    this.#fields = new Map(below === undefined ? [] : below.#fields)
+  constructor(patches: ReadonlyArray<HeaderPatch>, below?: MergedFields) {
+    this.#below = below
     this.#sent = below === undefined ? 0 : below.#sent
     this.#bytes = below === undefined ? 0 : below.#bytes
-  }
-
-  /** Takes over what a patch says, on top of what is there. */
-  add(patch: HeaderPatch): void {
-    for (const { declared, name, value } of patch.set) {
-      const folded = foldName(name)
-      const below = this.#fields.get(folded)
-      const size = name.length + Redacted.value(value).length
-      this.#put(folded, new MergedField(patch, name, declared, value, size, undefined, statedBy(below)), below)
-    }
-    for (const { declared, name } of patch.remove) {
-      const folded = foldName(name)
-      const below = statedBy(this.#fields.get(folded))
-      // Nobody states it: there is nothing to remove, and why it is left out stays.
-      if (below === undefined) continue
-      this.#put(
-        folded,
-        new MergedField(patch, name, declared, undefined, 0, `removed by ${patch.source}`, below),
-        below
-      )
-    }
-    for (const { declared, name, why } of patch.omitted) {
-      const folded = foldName(name)
-      // A source that says nothing in the end does not displace one that said something.
-      if (this.#fields.has(folded)) continue
-      this.#put(folded, new MergedField(patch, name, declared, undefined, 0, why, undefined), undefined)
-    }
+    for (const patch of patches) this.#add(patch)
   }
 
   get(name: string): MergedField | undefined {
-    return this.#fields.get(foldName(name))
+    return this.#find(foldName(name))
   }
 
-  all(): Iterable<MergedField> {
-    return this.#fields.values()
+  /** In the order they were first named. */
+  get all(): ReadonlyArray<MergedField> {
+    return [...this.#byName().values()]
+  }
+
+  /** Those that are sent, in the order they were first named. */
+  get plain(): ReadonlyArray<PlainField> {
+    if (this.#plain === undefined) {
+      const below = this.#overlaps ? undefined : this.#below
+      const plain = below === undefined ? [] : [...below.plain]
+      for (const { set } of (below === undefined ? this.#byName() : this.#own).values()) {
+        if (set !== undefined) plain.push([set.name, plainValue(set)])
+      }
+      this.#plain = plain
+    }
+    return this.#plain
   }
 
   /** The limit of a request that the fields exceed together, or `undefined`. */
@@ -69,47 +64,72 @@ export class MergedFields {
     return undefined
   }
 
+  #add(patch: HeaderPatch): void {
+    for (const field of patch.set) {
+      const folded = foldName(field.name)
+      const below = this.#find(folded)
+      this.#put(folded, new MergedField(patch, field, field, undefined, statedBy(below)), below)
+    }
+    for (const field of patch.remove) {
+      const folded = foldName(field.name)
+      const below = statedBy(this.#find(folded))
+      // Nobody states it: there is nothing to remove, and why it is left out stays.
+      if (below === undefined) continue
+      this.#put(folded, new MergedField(patch, field, undefined, `removed by ${patch.source}`, below), below)
+    }
+    for (const field of patch.omitted) {
+      const folded = foldName(field.name)
+      // A source that says nothing in the end does not displace one that said something.
+      if (this.#find(folded) !== undefined) continue
+      this.#put(folded, new MergedField(patch, field, undefined, field.why, undefined), undefined)
+    }
+  }
+
   #put(folded: string, field: MergedField, replaced: MergedField | undefined): void {
-    this.#fields.set(folded, field)
-    this.#sent += countOf(field) - countOf(replaced)
-    this.#bytes += field.size - (replaced?.size ?? 0)
+    if (replaced !== undefined && !this.#own.has(folded)) this.#overlaps = true
+    this.#own.set(folded, field)
+    this.#sent += (field.set === undefined ? 0 : 1) - (replaced?.set === undefined ? 0 : 1)
+    this.#bytes += sizeOf(field) - sizeOf(replaced)
+  }
+
+  #find(folded: string): MergedField | undefined {
+    const own = this.#own.get(folded)
+    return own !== undefined || this.#below === undefined ? own : this.#below.#find(folded)
+  }
+
+  #byName(): ReadonlyMap<string, MergedField> {
+    if (this.#below === undefined) return this.#own
+    return new Map([...this.#below.#byName(), ...this.#own])
   }
 }
 
 /** The statement about a field that counts, on those that it beat. */
 export class MergedField {
   readonly #patch: HeaderPatch
-  readonly #declared: string
+  readonly #stated: Stated
   readonly #notSent: string | undefined
   readonly #below: MergedField | undefined
   #provenance: Provenance | undefined
-  readonly name: string
-  /** `undefined` where the field is not sent. */
-  readonly value: Redacted.Redacted | undefined
-  /** Bytes of name and value; 0 where it is not sent. */
-  readonly size: number
+  /** The field that is sent, if one is. */
+  readonly set: SetField | undefined
 
   constructor(
     patch: HeaderPatch,
-    name: string,
-    declared: string,
-    value: Redacted.Redacted | undefined,
-    size: number,
+    stated: Stated,
+    set: SetField | undefined,
     notSent: string | undefined,
     below: MergedField | undefined
   ) {
     this.#patch = patch
-    this.#declared = declared
+    this.#stated = stated
     this.#notSent = notSent
     this.#below = below
-    this.name = name
-    this.value = value
-    this.size = size
+    this.set = set
   }
 
   /** Whether a source would have set it and did not, and nobody else did. */
   get isLeftOut(): boolean {
-    return this.value === undefined && this.#below === undefined
+    return this.set === undefined && this.#below === undefined
   }
 
   get provenance(): Provenance {
@@ -118,22 +138,30 @@ export class MergedField {
 
   #explain(): Provenance {
     const { source } = this.#patch
+    const { declared, name } = this.#stated
     const shadowed: Array<Statement> = []
     for (let field = this.#below; field !== undefined; field = field.#below) {
-      shadowed.push({ source: field.#patch.source, declared: field.#declared })
+      shadowed.push({ source: field.#patch.source, declared: field.#stated.declared })
     }
-    const stated = { name: this.name, value: this.value, source, declared: this.#declared, shadowed }
+    const stated = { name, value: this.set?.value, source, declared, shadowed }
     return this.#notSent === undefined
       ? { ...stated, won: whyWon(this.#patch, shadowed) }
       : { ...stated, notSent: this.#notSent }
   }
 }
 
+/** A field as a patch names it. */
+interface Stated {
+  readonly name: string
+  readonly declared: string
+}
+
 /** What there is to beat: what was left out states nothing. */
 const statedBy = (field: MergedField | undefined): MergedField | undefined =>
   field === undefined || field.isLeftOut ? undefined : field
 
-const countOf = (field: MergedField | undefined): number => (field?.value === undefined ? 0 : 1)
+const sizeOf = (field: MergedField | undefined): number =>
+  field?.set === undefined ? 0 : field.set.name.length + plainValue(field.set).length
 
 const whyWon = (patch: HeaderPatch, shadowed: ReadonlyArray<Statement>): string => {
   if (shadowed.length === 0) return "nothing else sets it"

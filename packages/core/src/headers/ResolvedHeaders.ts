@@ -4,7 +4,7 @@
  * {@link merge} is the only place that decides between sources: the higher rank wins, equal ranks in the order given,
  * and what loses is kept as provenance. {@link ResolvedHeaders.reveal} is the only way from here to plain text.
  */
-import * as Redacted from "effect/Redacted"
+import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type { HeaderTooLarge } from "./HeaderError.ts"
 import type { HeaderPatch } from "./HeaderPatch.ts"
@@ -37,7 +37,6 @@ export class ResolvedHeaders {
   readonly #fields: MergedFields
   #provenance: ReadonlyArray<Provenance> | undefined
   #generations: ReadonlyMap<string, number> | undefined
-  #revealed: ReadonlyArray<readonly [name: string, value: string]> | undefined
 
   private constructor(patches: ReadonlyArray<HeaderPatch>, fields: MergedFields) {
     this.#patches = patches
@@ -45,11 +44,11 @@ export class ResolvedHeaders {
   }
 
   /** No headers at all. */
-  static readonly none: ResolvedHeaders = new ResolvedHeaders([], new MergedFields())
+  static readonly none: ResolvedHeaders = new ResolvedHeaders([], new MergedFields([]))
 
   /** One entry per field, sent or not, in the order the fields were first named. */
   get provenance(): ReadonlyArray<Provenance> {
-    return (this.#provenance ??= Array.from(this.#fields.all(), (field) => field.provenance))
+    return (this.#provenance ??= this.#fields.all.map((field) => field.provenance))
   }
 
   /** The generation of every source that took part. */
@@ -60,16 +59,14 @@ export class ResolvedHeaders {
   /** The entry of a field that is sent, by name without regard to case. */
   get(name: string): Provenance | undefined {
     const field = this.#fields.get(name)
-    return field?.value === undefined ? undefined : field.provenance
+    return field?.set === undefined ? undefined : field.provenance
   }
 
   /**
    * The fields in plain text: the single exit. Called where the request is written, and by a hook's own copy.
    */
   reveal(): ReadonlyArray<readonly [name: string, value: string]> {
-    return (this.#revealed ??= Array.from(this.#fields.all()).flatMap(({ name, value }) =>
-      value === undefined ? [] : [[name, Redacted.value(value)] as const]
-    ))
+    return this.#fields.plain
   }
 
   /**
@@ -80,12 +77,12 @@ export class ResolvedHeaders {
   and(patches: ReadonlyArray<HeaderPatch>): Result.Result<ResolvedHeaders, HeaderTooLarge> {
     if (patches.length === 0) return Result.succeed(this)
     const all = [...this.#patches, ...patches]
-    const known = isAscending(all, this.#patches.length) ? this.#patches.length : 0
+    const onTop = isAscending(all, this.#patches.length)
     // A stable sort: equal ranks stay in the order given.
-    if (known === 0) all.sort((a, b) => a.rank - b.rank)
-    const fields = new MergedFields(known === 0 ? undefined : this.#fields)
-    for (const patch of known === 0 ? all : patches) fields.add(patch)
-    return fields.defect === undefined ? Result.succeed(new ResolvedHeaders(all, fields)) : Result.fail(fields.defect)
+    const ordered = onTop ? all : all.toSorted((a, b) => a.rank - b.rank)
+    const fields = onTop ? new MergedFields(patches, this.#fields) : new MergedFields(ordered)
+    const { defect } = fields
+    return defect === undefined ? Result.succeed(new ResolvedHeaders(ordered, fields)) : Result.fail(defect)
   }
 }
 

@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { HeaderTooLarge } from "@letterhead/core/headers/HeaderError"
 import type { HeaderPatch } from "@letterhead/core/headers/HeaderPatch"
-import { merge, type ResolvedHeaders } from "@letterhead/core/headers/ResolvedHeaders"
+import { merge, none, type ResolvedHeaders } from "@letterhead/core/headers/ResolvedHeaders"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -173,7 +173,12 @@ describe("merge", () => {
       const second = patchesOf(further).map((patch) => ({ ...patch, source: `further-${patch.source}` }))
       const before = merged(first)
       const text = said(before)
-      assert.strictEqual(said(Result.getOrThrow(before.and(second))), said(merged([...first, ...second])))
+      const atOnce = merged([...first, ...second])
+      const oneByOne = [...first, ...second].reduce((headers, patch) => Result.getOrThrow(headers.and([patch])), none)
+      for (const headers of [Result.getOrThrow(before.and(second)), oneByOne]) {
+        assert.strictEqual(said(headers), said(atOnce))
+        assert.deepStrictEqual(headers.reveal(), atOnce.reveal())
+      }
       assert.strictEqual(said(before), text)
     },
     RUNS
