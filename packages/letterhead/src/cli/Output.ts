@@ -53,7 +53,7 @@ export interface OutputOptions {
 const CLEAR_LINE = "\r\u001b[2K"
 
 export const make = (options: OutputOptions): Output["Service"] => {
-  const { stderr, stdin, stdout } = process
+  const { stderr, stdout } = process
   stdout.on("error", onStreamError)
   stderr.on("error", onStreamError)
   const out = styleOf(stdout, options.environment)
@@ -81,7 +81,8 @@ export const make = (options: OutputOptions): Output["Service"] => {
     json: options.json,
     style: out,
     width: stdout.isTTY ? stdout.columns : undefined,
-    canAsk: stdin.isTTY && stderr.isTTY,
+    // In this order: to look at standard input is to open it.
+    canAsk: stderr.isTTY && process.stdin.isTTY,
     print: toStdout,
     document: (value) => toStdout(JSON.stringify(value, null, 2)),
     warn: (text) =>

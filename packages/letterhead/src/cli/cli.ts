@@ -3,7 +3,6 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import * as NodeStdio from "@effect/platform-node/NodeStdio"
-import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
 import * as CliConfig from "effect/cli/CliConfig"
 import * as Command from "effect/cli/Command"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
@@ -14,6 +13,7 @@ import { report } from "./ErrorReport.ts"
 import { ExitCode } from "./ExitCode.ts"
 import * as HelpPresenter from "./HelpPresenter.ts"
 import { Invocation, wantsJson } from "./Invocation.ts"
+import * as LateTerminal from "./LateTerminal.ts"
 import * as Output from "./Output.ts"
 import * as Settings from "./Settings.ts"
 import * as StderrLogger from "./StderrLogger.ts"
@@ -68,7 +68,7 @@ const platform = Layer.mergeAll(
   NodeFileSystem.layer,
   NodePath.layer,
   NodeStdio.layer,
-  NodeTerminal.layer,
+  LateTerminal.layer,
   Layer.succeed(
     ChildProcessSpawner.ChildProcessSpawner,
     ChildProcessSpawner.make(() => Effect.die(new Error("the command line starts no process")))
