@@ -6,18 +6,16 @@
  */
 import type { Plugin } from "rolldown"
 
-/** Parts of Node that take 4 to 11 ms each to load. */
-const LATE_BUILTINS: ReadonlySet<string> = new Set(["node:child_process", "node:crypto", "node:readline"])
 const LATE = "\0late:"
 
 /**
- * Replaces a slow part of Node by functions and classes that load it when one of them is used.
+ * Replaces parts of Node, by name, by functions and classes that load them when one of them is used.
  *
  * Whatever else a module imports from there, such as a constant, is missing from the replacement and fails the build.
  */
-export const lateBuiltins: Plugin = {
+export const lateBuiltins = (...builtins: ReadonlyArray<string>): Plugin => ({
   name: "late-builtins",
-  resolveId: (id) => (LATE_BUILTINS.has(id) ? LATE + id : undefined),
+  resolveId: (id) => (builtins.includes(id) ? LATE + id : undefined),
   load: (id) => {
     if (!id.startsWith(LATE)) return undefined
     const builtin = id.slice(LATE.length)
@@ -37,7 +35,7 @@ export const lateBuiltins: Plugin = {
       moduleSideEffects: false
     }
   }
-}
+})
 
 const CLI_OUTPUT = /[\\/]effect[\\/]dist[\\/]cli[\\/]CliOutput\.js$/
 const SEGMENTER = /const graphemeSegmenter = (\/\*#__PURE__\*\/)?\s*new Intl\.Segmenter\(([^)]*)\);/
