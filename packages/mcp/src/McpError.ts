@@ -105,10 +105,10 @@ export class ProtocolFailed extends Data.TaggedError("ProtocolFailed")<{
   }
 }
 
-/** The entry asks for a transport that this version does not speak. */
+/** HTTP was asked for of a server that is a program. */
 export class TransportUnsupported extends Data.TaggedError("TransportUnsupported")<{ readonly transport: string }> {
   override get message(): string {
-    return `${this.transport} servers cannot be reached by this version; it speaks Streamable HTTP`
+    return `${this.transport} servers have no URL to fetch; use McpTransport.connect or McpTransport.transport`
   }
 }
 

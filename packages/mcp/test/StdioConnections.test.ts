@@ -6,6 +6,8 @@ import { McpTransport, layer as transportLayer } from "@letterhead/mcp/McpTransp
 import * as StdioPrograms from "@letterhead/mcp/StdioPrograms"
 import * as EntryFixture from "@letterhead/testing/EntryFixture"
 import * as StdioServerFixture from "@letterhead/testing/StdioServerFixture"
+import { Client } from "@modelcontextprotocol/client"
+import { Client as OlderClient } from "@modelcontextprotocol/sdk/client/index.js"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
@@ -123,6 +125,41 @@ describe("a connection to a program", () => {
       const reason = yield* reasonOf(connection.callTool("flood"))
       assert.strictEqual(reason._tag, "ProgramEnded")
       assert.include(reason.message, "printed a line of more than")
+    }).pipe(Effect.scoped, Effect.provide(services))
+  )
+
+  it.live("the clients of both SDKs take its transport, and are told when it ends", () =>
+    Effect.gen(function* () {
+      const fixture = yield* StdioServerFixture.make()
+      const { transport } = yield* McpTransport
+      const current = new Client({ name: "test", version: "1.0.0" }, { versionNegotiation: { mode: "auto" } })
+      const older = new OlderClient({ name: "test", version: "1.0.0" })
+      const one = yield* transport(entryOf(fixture))
+      const other = yield* transport(entryOf(fixture))
+      yield* Effect.promise(() => current.connect(one))
+      yield* Effect.promise(() => older.connect(other))
+      assert.strictEqual(current.getProtocolEra(), "modern")
+      const callers: ReadonlyArray<(name: string, args: Record<string, unknown>) => Promise<unknown>> = [
+        (name, args) => current.callTool({ name, arguments: args }).then(({ content }) => content),
+        (name, args) => older.callTool({ name, arguments: args }).then(({ content }) => content)
+      ]
+      for (const call of callers) {
+        assert.deepStrictEqual(yield* Effect.promise(() => call("echo", { a: 1 })), [{ type: "text", text: '{"a":1}' }])
+        assert.isDefined(yield* Effect.flip(Effect.tryPromise(() => call("exit", { code: 1 }))))
+      }
+      yield* until(Effect.map(fixture.alive, (pids) => pids.length === 0))
+    }).pipe(Effect.scoped, Effect.provide(services))
+  )
+
+  it.effect("there is nothing to fetch from it", () =>
+    Effect.gen(function* () {
+      const { fetch, httpClient } = yield* McpTransport
+      const entry = EntryFixture.entry({ stdio: { command: "node" } })
+      for (const face of [Effect.asVoid(fetch(entry)), Effect.asVoid(httpClient(entry))]) {
+        const { message, reason } = yield* Effect.flip(face)
+        assert.strictEqual(reason._tag, "TransportUnsupported")
+        assert.include(message, "use McpTransport.connect or McpTransport.transport")
+      }
     }).pipe(Effect.scoped, Effect.provide(services))
   )
 

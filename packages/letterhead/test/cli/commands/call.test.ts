@@ -154,13 +154,13 @@ describe.concurrent("letterhead tools and call", () => {
     })
   )
 
-  it.live("a stdio server is configuration this version cannot use: code 2", () =>
+  it.live("a program that is no MCP server and ends is code 4", () =>
     Effect.gen(function* () {
       const someone = yield* person
       yield* someone.writeOwn("letterhead.json", { mcpServers: { files: { command: "true" } } })
       const ended = yield* someone.json(["tools", "files"])
-      expect(ended.code).toBe(2)
-      expect(errorsOf(ended)).toMatchObject([{ error: { code: "TransportUnsupported" } }])
+      expect(ended.code).toBe(4)
+      expect(errorsOf(ended)).toMatchObject([{ error: { code: "ProgramEnded" } }])
     })
   )
 })
