@@ -86,6 +86,11 @@ export class HttpResponse implements Response {
     return typeof value === "string" || value === undefined ? value : value.join(", ")
   }
 
+  /** Puts text before the body; nobody may have asked for it. */
+  begin(text: string): void {
+    if (this.#body !== null && !isStream(this.#body)) this.#body.begin(Buffer.from(text))
+  }
+
   /** Reads the body to its end and keeps it for who asks; fails where it breaks off. */
   async load(): Promise<void> {
     if (this.#body === null || isStream(this.#body)) return

@@ -203,6 +203,9 @@ export class RequestHeaders {
 
   /** A request is answered with something: at once, or by a stream. */
   async #answer(response: HttpResponse, { subject }: Sending): Promise<HttpResponse> {
+    // The SDK forgets where a stream stood that it resumes, should it break again before its next event.
+    if (subject.after !== undefined && response.ok && this.#options.paths !== "origin")
+      response.begin(`id: ${subject.after}\ndata:\n\n`)
     const unanswered = subject.id !== undefined && (response.status === 202 || response.status === 204)
     if (!unanswered || this.#options.paths === "origin") return response
     throw await failed(response, new RequestFailure(UNANSWERED[response.status === 202 ? 202 : 204]))

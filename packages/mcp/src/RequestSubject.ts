@@ -16,6 +16,8 @@ export interface RequestSubject {
   readonly id?: RequestId | undefined
   /** Whether it resumes the stream of a call. */
   readonly resumes?: boolean
+  /** The event after which it resumes a stream, of a call or of the connection. */
+  readonly after?: string | undefined
   /** Whether it may be sent though it was sent before. */
   readonly repeatable?: boolean
   /** Whether it opens a stream whose silence means that it is dead. */
@@ -29,7 +31,7 @@ export const find = (request: HttpRequest.HttpRequest, correlation: CallCorrelat
     const [call, ...others] = eventId === null ? [] : correlation.event(eventId)
     if (others.length > 0) throw new RequestFailure(new ProtocolFailed(EVENT_AMBIGUOUS))
     const resumes = call !== undefined && call !== owner
-    return { call: call ?? owner, resumes, repeatable: resumes, watched: true }
+    return { call: call ?? owner, resumes, after: eventId ?? undefined, repeatable: resumes, watched: true }
   }
   if (request.method !== "POST") return { call: owner }
   const { method, id, cancels } = MessageHead.read(HttpRequest.textOf(request))

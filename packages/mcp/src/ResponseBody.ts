@@ -83,6 +83,11 @@ export class ResponseBody {
     this.#reader?.error(error)
   }
 
+  /** Puts bytes before all others; nobody may have read any. */
+  begin(chunk: Buffer): void {
+    if (this.#state !== "failed") this.#chunks.unshift(chunk)
+  }
+
   /** The whole body. Read once: as a whole or as a stream. */
   collect(): Promise<Buffer> {
     if (this.#state === "failed") return Promise.reject(this.#error)
