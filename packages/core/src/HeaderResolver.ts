@@ -24,6 +24,7 @@ import * as ServerUrl from "./server/ServerUrl.ts"
 import type { ServerEntry } from "./server/ServerEntry.ts"
 import { type ChallengeResponse, nothingSoFar } from "./sources/HeaderSource.ts"
 import { HeaderSources } from "./sources/HeaderSources.ts"
+import * as Telemetry from "./Telemetry.ts"
 import type { TrustGate } from "./trust/TrustGate.ts"
 
 /** The headers of one connection: of one server, for one principal. */
@@ -74,6 +75,7 @@ export const make = Effect.gen(function* () {
   const sources = (yield* HeaderSources).toSorted((a, b) => a.rank - b.rank)
   const services = yield* Effect.context<FileSystem.FileSystem | Path.Path | TrustGate>()
   const clock = yield* Clock.Clock
+  const measuring = yield* Telemetry.MeasureResolving
   const answersOf = new Map<ServerEntry, Map<string, Answers>>()
 
   const makeAnswers = Effect.fnUntraced(function* (entry: ServerEntry, owner: CallContext) {
@@ -131,10 +133,14 @@ export const make = Effect.gen(function* () {
     const answers = yield* acquireAnswers(entry, owner)
     const connection = new ConnectionSources({ entry, sources, answers, clock })
     yield* connection.reconnect
+    const resolve = (call: CallContext) => connection.resolve(call)
     return {
       url,
-      resolve: (call) => connection.resolve(call),
-      challenge: connection.challenge,
+      resolve: measuring ? Telemetry.measured(resolve, services) : resolve,
+      challenge: (call, sent, response) =>
+        Effect.onExit(connection.challenge(call, sent, response), (exit) =>
+          Telemetry.countChallenge(response.status, exit)
+        ),
       reconnect: connection.reconnect
     }
   })

@@ -27,6 +27,7 @@ import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import type { HeaderError, HeaderErrorReason } from "../headers/HeaderError.ts"
 import type { Helper, ServerEntry } from "../server/ServerEntry.ts"
+import { countHelperRun } from "../Telemetry.ts"
 import { TrustGate } from "../trust/TrustGate.ts"
 import * as BackOff from "./BackOff.ts"
 import type { HelperOutput } from "./HelperOutput.ts"
@@ -80,7 +81,7 @@ export const make: Effect.Effect<HelperRunner["Service"], never, HelperRun.Servi
     /** Runs until there is an answer; each process is cleared away before its slot is free again. */
     const fly = Effect.fnUntraced(function* (flight: Flight, server: Server, helper: Helper, entry: ServerEntry) {
       for (let attempts = 0; ; attempts++) {
-        const again = yield* Effect.exit(HelperRun.once(helper, entry)).pipe(
+        const again = yield* Effect.exit(Effect.onExit(HelperRun.once(helper, entry), countHelperRun)).pipe(
           Effect.flatMap((exit) =>
             attempts < helper.retry.times && isWorthRetrying(exit)
               ? Effect.succeed(true)
