@@ -161,9 +161,9 @@ describe("what the connection sends of its own", () => {
 describe("the beginning", () => {
   for (const status of [401, 403, 408, 429, 500, 503]) {
     for (const era of eras) {
-      it.live(`F85: one ${status} during negotiation is the error, and teaches nothing (${era})`, () =>
+      it.live(`F85: a ${status} during negotiation is the error, and teaches nothing (${era})`, () =>
         Effect.gen(function* () {
-          const harness = yield* Harness.make({ era, resolver: { challenge: "give up" } })
+          const harness = yield* Harness.make({ era, resolver: { challenge: "give up" }, limits: { retries: 0 } })
           yield* harness.server.respondNext({ status, when: isProbe, body: "not now" })
           const reason = yield* Harness.reasonOf(Effect.scoped(harness.connect))
           assert.strictEqual(reason._tag, status === 401 ? "Unauthorized" : status === 403 ? "Forbidden" : "HttpFailed")
@@ -171,6 +171,20 @@ describe("the beginning", () => {
           const tried = (yield* harness.server.requests).map(({ rpcMethod }) => rpcMethod)
           assert.deepStrictEqual(tried, ["server/discover"])
           assert.strictEqual((yield* Effect.scoped(harness.connect)).era, era)
+        })
+      )
+    }
+  }
+
+  for (const status of [408, 429, 503]) {
+    for (const era of eras) {
+      it.live(`F85: one ${status} during negotiation is passed over, and teaches nothing (${era})`, () =>
+        Effect.gen(function* () {
+          const harness = yield* Harness.make({ era })
+          yield* harness.server.respondNext({ status, when: isProbe })
+          assert.strictEqual((yield* harness.connect).era, era)
+          const [first, second] = (yield* harness.server.requests).map(({ rpcMethod }) => rpcMethod)
+          assert.deepStrictEqual([first, second], ["server/discover", "server/discover"])
         })
       )
     }
@@ -252,16 +266,14 @@ describe("the beginning", () => {
     })
   )
 
-  it.live("an unknown server and a program have errors of their own, and nothing is sent", () =>
+  it.live("an unknown server and a program that is not started have errors of their own, and nothing is sent", () =>
     Effect.gen(function* () {
       const harness = yield* Harness.make({ era: "modern" })
       const reasonFor = (server: Parameters<typeof harness.transport.connect>[0]) =>
         Harness.reasonOf(harness.transport.connect(server, { principal: "ada" }))
       assert.strictEqual((yield* reasonFor("nobody"))._tag, "ConfigFailed")
-      assert.deepInclude(yield* reasonFor(EntryFixture.entry({ stdio: { command: "node" } })), {
-        _tag: "TransportUnsupported",
-        transport: "stdio"
-      })
+      const program = EntryFixture.entry({ stdio: { command: "node" } })
+      assert.strictEqual((yield* reasonFor(program))._tag, "ProgramNotStarted")
       assert.deepStrictEqual(yield* harness.server.requests, [])
       const auto = EntryFixture.entry({ url: harness.server.url, transport: "auto" })
       assert.strictEqual((yield* harness.transport.connect(auto, { principal: "ada" })).era, "modern")
