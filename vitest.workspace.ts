@@ -6,7 +6,7 @@ export default defineConfig({
     pool: "forks",
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    projects: ["core", "config", "mcp", "keychain", "testing", "letterhead"].map((name) => ({
+    projects: ["core", "config", "mcp", "keychain", "testing", "letterhead", "conformance", "examples"].map((name) => ({
       extends: true as const,
       test: { name, root: `packages/${name}`, include: ["test/**/*.test.ts"] }
     }))

@@ -1,0 +1,36 @@
+/**
+ * The program that the suite starts for each scenario, as `client.ts FACE URL`: an MCP client that uses Letterhead.
+ *
+ * It prints the count of its requests as one line of JSON. A failure ends it with status 1.
+ */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { McpTransport } from "@letterhead/mcp/McpTransport"
+import type { Face, FaceError, Revision } from "./Face.ts"
+import * as HeaderTally from "./HeaderTally.ts"
+import * as ScenarioTour from "./ScenarioTour.ts"
+
+type Open = Effect.Effect<Face, FaceError, McpTransport | Scope.Scope>
+
+/** Each loads its own client only. */
+const FACES: Readonly<Record<string, (revision: Revision, url: string) => Promise<Open>>> = {
+  connection: async () => (await import("./faces/ConnectionFace.ts")).open,
+  sdk: async () => (await import("./faces/SdkFace.ts")).open,
+  "older-sdk": async () => (await import("./faces/OlderSdkFace.ts")).open,
+  effect: async (revision, url) => (await import("./faces/EffectFace.ts")).open(revision, url)
+}
+
+const [name = "", url = ""] = process.argv.slice(2)
+const { MCP_CONFORMANCE_SCENARIO: scenario = "", MCP_CONFORMANCE_CONTEXT: context } = process.env
+const revision = process.env["MCP_CONFORMANCE_PROTOCOL_VERSION"] === "2026-07-28" ? "2026-07-28" : "2025-11-25"
+
+const face = FACES[name]
+if (face === undefined) throw new Error(`"${name}" is no client: use one of ${Object.keys(FACES).join(", ")}`)
+
+const tally = new HeaderTally.HeaderTally()
+await Effect.flatMap(await face(revision, url), (opened) => ScenarioTour.run(opened, { name: scenario, context })).pipe(
+  Effect.scoped,
+  Effect.provide(HeaderTally.layer(url, tally)),
+  Effect.runPromise
+)
+process.stdout.write(`${JSON.stringify(tally.tally)}\n`)
