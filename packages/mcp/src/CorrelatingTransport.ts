@@ -10,25 +10,17 @@
  * there; a request that will not be answered any more is answered with an error at once. What a request of a call fails
  * with has what was sent masked.
  */
-import {
-  isJSONRPCErrorResponse,
-  isJSONRPCNotification,
-  isJSONRPCRequest,
-  isJSONRPCResultResponse,
-  type JSONRPCMessage,
-  type JSONRPCNotification,
-  type JSONRPCRequest,
-  type Transport,
-  type TransportSendOptions
-} from "@modelcontextprotocol/client"
+import type { JSONRPCMessage, JSONRPCRequest, Transport, TransportSendOptions } from "@modelcontextprotocol/client"
 import * as Context from "effect/Context"
 import type { Call } from "./Call.ts"
 import type { CallCorrelation, RequestId } from "./CallCorrelation.ts"
 import { carried } from "./CarriedCall.ts"
 import { ConnectionClosed, type McpErrorReason, PrincipalMismatch } from "./McpError.ts"
 import * as MessageFacts from "./MessageFacts.ts"
+import { isAnswer, isRequest } from "./MessageKind.ts"
 import type { RenewableTransport } from "./RenewableTransport.ts"
 import { RequestFailure } from "./RequestFailure.ts"
+import { cancelledId } from "./SessionMessages.ts"
 import * as SdkFailure from "./SdkFailure.ts"
 
 export interface CorrelatingTransportOptions {
@@ -51,6 +43,8 @@ export class CorrelatingTransport implements Transport {
   onclose?: (() => void) | undefined
   onerror?: ((error: Error) => void) | undefined
   onmessage?: Transport["onmessage"]
+  /** Told of each answer first, with the call that it belongs to. */
+  onanswer?: ((call: Call, message: JSONRPCMessage) => void) | undefined
 
   readonly #options: CorrelatingTransportOptions
   readonly #inner: RenewableTransport
@@ -69,8 +63,11 @@ export class CorrelatingTransport implements Transport {
       onclose: () => this.onclose?.(),
       onerror: (error) => this.onerror?.(error),
       onmessage: (message, extra) => {
-        const answered = isJSONRPCResultResponse(message) || isJSONRPCErrorResponse(message)
-        if (answered && message.id !== undefined) correlation.close(message.id)
+        if (isAnswer(message) && message.id !== undefined) {
+          const call = correlation.request(message.id)
+          if (call !== undefined) this.onanswer?.(call, message)
+          correlation.close(message.id)
+        }
         this.onmessage?.(message, extra)
       }
     }
@@ -101,8 +98,8 @@ export class CorrelatingTransport implements Transport {
   }
 
   send(message: JSONRPCMessage, options?: TransportSendOptions): Promise<void> {
-    if (isJSONRPCRequest(message)) return this.#request(message, options)
-    const cancelled = isJSONRPCNotification(message) ? cancelledId(message) : undefined
+    if (isRequest(message)) return this.#request(message, options)
+    const cancelled = cancelledId(message)
     if (cancelled !== undefined) return this.#cancel(message, cancelled)
     return this.#inner.send(message, options)
   }
@@ -189,9 +186,3 @@ export class CorrelatingTransport implements Transport {
 const CONNECTION_CLOSED = -32_000
 
 const STREAM_ENDED = "the server ended its answer before it was complete"
-
-const cancelledId = (message: JSONRPCNotification): RequestId | undefined => {
-  if (message.method !== "notifications/cancelled") return undefined
-  const id = message.params?.["requestId"]
-  return typeof id === "string" || typeof id === "number" ? id : undefined
-}

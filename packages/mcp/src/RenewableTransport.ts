@@ -11,9 +11,6 @@
  * One renewal serves all who wait for it; see `Renewal` for what lies between two.
  */
 import {
-  isJSONRPCErrorResponse,
-  isJSONRPCRequest,
-  isJSONRPCResultResponse,
   type JSONRPCMessage,
   type JSONRPCNotification,
   type JSONRPCRequest,
@@ -28,6 +25,7 @@ import type { Call } from "./Call.ts"
 import type { CallCorrelation, RequestId } from "./CallCorrelation.ts"
 import type { Carrier, CarrierKind, Lost } from "./Carrier.ts"
 import { CallTimedOut, ConnectionClosed, type McpErrorReason, ProtocolFailed } from "./McpError.ts"
+import { isAnswer, isRequest, isResult } from "./MessageKind.ts"
 import { Renewal } from "./Renewal.ts"
 import { RequestFailure } from "./RequestFailure.ts"
 import { cancelledId, isDiscover, isInitialize, isInitialized, isOfAnySession } from "./SessionMessages.ts"
@@ -69,6 +67,8 @@ export class RenewableTransport implements Transport {
   onmessage?: Transport["onmessage"]
   /** Told of each request that will not be answered any more. */
   onlost?: ((id: RequestId, reason: McpErrorReason) => void) | undefined
+  /** Told when a new session was begun. */
+  onrenewed?: (() => void) | undefined
   /** The refusal of `server/discover`, where it was one by status. */
   discoverRefusal: SdkHttpError | undefined
 
@@ -137,7 +137,7 @@ export class RenewableTransport implements Transport {
   }
 
   #sendOn(carrier: Carrier, message: JSONRPCMessage, options: TransportSendOptions | undefined): Promise<void> {
-    if (isJSONRPCRequest(message)) this.#options.correlation.setSession(message.id, carrier)
+    if (isRequest(message)) this.#options.correlation.setSession(message.id, carrier)
     if (this.#carriers.size > 1) this.#releaseIdle()
     return carrier.transport.send(message, options)
   }
@@ -172,8 +172,8 @@ export class RenewableTransport implements Transport {
 
   #receive(carrier: Carrier, message: JSONRPCMessage, pass: () => void): void {
     // A reply to it would go to a session that did not ask.
-    if (isJSONRPCRequest(message) && carrier !== this.#carrier) return
-    if (!isJSONRPCResultResponse(message) && !isJSONRPCErrorResponse(message)) return pass()
+    if (isRequest(message) && carrier !== this.#carrier) return
+    if (!isAnswer(message)) return pass()
     const waiting = message.id === undefined ? undefined : this.#answers.get(message.id)
     if (waiting !== undefined) return waiting(message)
     pass()
@@ -250,6 +250,7 @@ export class RenewableTransport implements Transport {
       this.#carrier = next
       this.#broken = false
       this.#replaced(carrier)
+      this.onrenewed?.()
     }).pipe(
       Effect.timeoutOrElse({
         duration: timeout,
@@ -275,7 +276,7 @@ export class RenewableTransport implements Transport {
       await Promise.race([aborted, transport.start()])
       await transport.send({ ...handshake, id }, { requestSignal: signal })
       const answer = await Promise.race([aborted, answered])
-      if (!isJSONRPCResultResponse(answer)) throw new RequestFailure(new ProtocolFailed(NOT_RENEWED))
+      if (!isResult(answer)) throw new RequestFailure(new ProtocolFailed(NOT_RENEWED))
       const version = answer.result["protocolVersion"]
       if (typeof version === "string") transport.setProtocolVersion?.(version)
       if (this.#initialized !== undefined) await transport.send(this.#initialized, { requestSignal: signal })
