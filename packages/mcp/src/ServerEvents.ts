@@ -1,0 +1,122 @@
+/**
+ * What a server says without being asked, as it reaches those who listen.
+ *
+ * In the legacy era it comes on the streams that are open anyway. A modern server says it on a stream that is asked for
+ * (`subscriptions/listen`): one for its lists is open while anybody listens, one for each resource while anybody
+ * subscribes to it, with the headers of the connection's owner. One that ends is opened again, later and later.
+ */
+import * as BackOff from "@letterhead/core/helper/BackOff"
+import {
+  type Client,
+  type LoggingLevel,
+  ProtocolError,
+  ProtocolErrorCode,
+  type SubscriptionFilter
+} from "@modelcontextprotocol/client"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as PubSub from "effect/PubSub"
+import * as Random from "effect/Random"
+import { CALM } from "./Renewal.ts"
+
+/** A list is not what it was: list it again. */
+export interface ListChanged {
+  readonly _tag: "ListChanged"
+  readonly list: "tools" | "prompts" | "resources"
+}
+
+/** A resource that was subscribed to has changed: read it again. */
+export interface ResourceUpdated {
+  readonly _tag: "ResourceUpdated"
+  readonly uri: string
+}
+
+/** The server logs something; see `ClientFeatures`. */
+export interface LogMessage {
+  readonly _tag: "LogMessage"
+  readonly level: LoggingLevel
+  readonly logger: string | undefined
+  readonly data: unknown
+}
+
+/** The server was out of hearing and is there again; what it said in between is lost, so look again. */
+export interface Renewed {
+  readonly _tag: "Renewed"
+}
+
+export type ServerEvent = ListChanged | ResourceUpdated | LogMessage | Renewed
+
+/** Events that wait for one listener; the oldest make room. */
+export const HELD = 256
+
+/** Milliseconds that a modern server has to say that it heard who listens. */
+const ACKNOWLEDGE_TIMEOUT = 30_000
+
+export type ServerEvents = PubSub.PubSub<ServerEvent>
+
+export const make: Effect.Effect<ServerEvents> = PubSub.sliding<ServerEvent>(HELD)
+
+/** Has what a client is told become events. */
+export const publish = (client: Client, events: ServerEvents): void => {
+  const listChanged = (list: ListChanged["list"]) => () => {
+    PubSub.publishUnsafe(events, { _tag: "ListChanged", list })
+  }
+  client.setNotificationHandler("notifications/tools/list_changed", listChanged("tools"))
+  client.setNotificationHandler("notifications/prompts/list_changed", listChanged("prompts"))
+  client.setNotificationHandler("notifications/resources/list_changed", listChanged("resources"))
+  client.setNotificationHandler("notifications/resources/updated", ({ params: { uri } }) => {
+    PubSub.publishUnsafe(events, { _tag: "ResourceUpdated", uri })
+  })
+  client.setNotificationHandler("notifications/message", ({ params: { data, level, logger } }) => {
+    PubSub.publishUnsafe(events, { _tag: "LogMessage", level, logger, data })
+  })
+}
+
+/** The lists of which a server says that it tells when they change; `undefined` where there is none. */
+export const listsOf = (client: Client): SubscriptionFilter | undefined => {
+  const { prompts, resources, tools } = client.getServerCapabilities() ?? {}
+  const filter = {
+    ...(tools?.listChanged === true ? { toolsListChanged: true } : {}),
+    ...(prompts?.listChanged === true ? { promptsListChanged: true } : {}),
+    ...(resources?.listChanged === true ? { resourcesListChanged: true } : {})
+  }
+  return Object.keys(filter).length === 0 ? undefined : filter
+}
+
+/** Listens to a modern server until it is interrupted, the server does not offer that, or there is no such client. */
+export const listen = Effect.fnUntraced(function* (
+  clientOf: () => Client | undefined,
+  filter: SubscriptionFilter,
+  events: ServerEvents,
+  heard: () => void
+): Effect.fn.Return<void> {
+  let inRow = 0
+  let opened = 0
+  const acknowledged = () => {
+    heard()
+    if (++opened > 1) PubSub.publishUnsafe(events, { _tag: "Renewed" })
+  }
+  for (;;) {
+    const client = clientOf()
+    if (client === undefined) return
+    const begun = yield* Clock.currentTimeMillis
+    const error = yield* Effect.match(listenOnce(client, filter, acknowledged), {
+      onSuccess: () => undefined,
+      onFailure: (failure) => failure
+    })
+    if (error instanceof ProtocolError && error.code === ProtocolErrorCode.MethodNotFound) return
+    inRow = (yield* Clock.currentTimeMillis) - begun >= CALM ? 1 : inRow + 1
+    yield* Effect.sleep(BackOff.delay(inRow, yield* Random.next))
+  }
+})
+
+/** Listens until the server ends it. */
+const listenOnce = (client: Client, filter: SubscriptionFilter, acknowledged: () => void) =>
+  Effect.tryPromise({
+    try: async (signal) => {
+      const subscription = await client.listen(filter, { signal, timeout: ACKNOWLEDGE_TIMEOUT })
+      acknowledged()
+      await subscription.closed
+    },
+    catch: (error) => error
+  })
