@@ -19,6 +19,7 @@ import type { HttpClient } from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as RcMap from "effect/RcMap"
 import * as Scope from "effect/Scope"
+import { EraCache } from "./EraCache.ts"
 import * as HttpDispatcher from "./HttpDispatcher.ts"
 import type { McpConnection } from "./McpConnection.ts"
 import { ConfigFailed, HeadersFailed, McpError, type ProxyFailed, TransportUnsupported } from "./McpError.ts"
@@ -93,12 +94,13 @@ export const make = Effect.gen(function* () {
     Effect.cached
   )
   const nextCallId = callIds()
+  const eras = new EraCache()
 
   const lookup = Effect.fnUntraced(function* (key: ConnectionKey) {
     const { entry, owner } = key
     const way = entry.endpoint.type === "stdio" ? wayToProgram(key) : yield* wayToUrl(key)
     const { open } = yield* Effect.promise(() => import("./SdkConnection.ts"))
-    return yield* open({ entry, owner, way, services, nextCallId })
+    return yield* open({ entry, owner, way, services, nextCallId, eras })
   })
 
   const transport = Effect.fn("McpTransport.transport")(function* (

@@ -53,6 +53,8 @@ export interface StdioWay {
 
 export interface OpenedTransport {
   readonly transport: CorrelatingTransport
+  /** What it stands on: the sessions. */
+  readonly renewable: RenewableTransport
   /** The connection's own call. */
   readonly owner: Call
   readonly correlation: CallCorrelation
@@ -72,7 +74,7 @@ export const open = Effect.fnUntraced(function* (
   const { nextCallId, services } = options
   const transport = new CorrelatingTransport({ inner, correlation, owner, server: entry.name, services, nextCallId })
   yield* Effect.addFinalizer(() => Effect.promise(() => transport.close()))
-  return { transport, owner, correlation }
+  return { transport, renewable: inner, owner, correlation }
 })
 
 /** What makes the transports of the SDK. */

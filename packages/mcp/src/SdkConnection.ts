@@ -1,89 +1,105 @@
 /**
- * A connection over the official SDK's client (`@modelcontextprotocol/client`), Streamable HTTP, both eras.
+ * A connection over the official SDK's client (`@modelcontextprotocol/client`), in both eras.
  *
  * Loaded with the first connection, since the SDK is most of what a program would wait for at its start.
  *
  * The SDK's response cache is neither read nor filled: what one session may see is not shown to another, and one
  * session's list makes no other session's call fail. Output schemas are therefore not checked here.
  */
-import { type CallToolResult, Client, ProtocolError } from "@modelcontextprotocol/client"
+import {
+  type CallToolResult,
+  type Client,
+  LOG_LEVEL_META_KEY,
+  ProtocolError,
+  type ServerCapabilities
+} from "@modelcontextprotocol/client"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import * as CallRequest from "./CallRequest.ts"
-import type { CallOptions, McpConnection } from "./McpConnection.ts"
-import { CallTimedOut, McpError, type McpErrorReason } from "./McpError.ts"
-import * as OpenTransport from "./OpenTransport.ts"
-import * as SdkFailure from "./SdkFailure.ts"
+import type { CallRequestOptions } from "./CallRequest.ts"
+import { ClientFeatures } from "./ClientFeatures.ts"
+import * as LiveClient from "./LiveClient.ts"
+import type { McpConnection } from "./McpConnection.ts"
+import type { McpError } from "./McpError.ts"
+import type { OpenOptions } from "./SdkClient.ts"
 import { ToolParameters } from "./ToolParameters.ts"
-
-const CLIENT_INFO = { name: "letterhead", version: "0.0.0" } as const
 
 /** Connects, and disconnects when the scope closes. */
 export const open = Effect.fn("McpConnection.open")(function* (
-  options: OpenTransport.OpenOptions
+  options: OpenOptions
 ): Effect.fn.Return<McpConnection, McpError, Scope.Scope> {
-  const { entry } = options
-  const { transport, owner } = yield* OpenTransport.open(options)
-  const { context } = owner
-  const failed = (reason: McpErrorReason) => new McpError({ server: entry.name, reason })
-  const client = new Client(CLIENT_INFO, { versionNegotiation: { mode: "auto" } })
-  yield* Effect.tryPromise({
-    try: () => client.connect(transport, { timeout: CallRequest.SDK_TIMEOUT }),
-    catch: (error) => failed(SdkFailure.reason(error, owner, owner))
-  }).pipe(
-    Effect.timeoutOrElse({
-      duration: entry.connectTimeout,
-      orElse: () =>
-        Effect.fail(failed(new CallTimedOut({ operation: "connecting", milliseconds: entry.connectTimeout })))
-    })
-  )
-
-  const invoke = <A>(
-    callOptions: CallOptions | undefined,
-    run: (requestOptions: CallRequest.CallRequestOptions) => Promise<A>
-  ) => CallRequest.invoke(run, callOptions ?? {}, { server: entry.name, owner })
-
+  const { entry, owner, services } = options
+  const { events, invoke, present, subscribeResource } = yield* LiveClient.make(options)
+  const { logLevel } = Context.get(services, ClientFeatures)
   const parameters = new ToolParameters()
-  const capabilities = client.getServerCapabilities()
-  const version = client.getServerVersion()
+
+  /** What a modern server is told with each call of the kind that it may log for. */
+  const meta = (client: Client) =>
+    logLevel === undefined || client.getProtocolEra() !== "modern" ? {} : { _meta: { [LOG_LEVEL_META_KEY]: logLevel } }
+
+  /** Without the capability there is nothing to list; the SDK would say so on standard output. */
+  const list = <A>(
+    capability: keyof ServerCapabilities,
+    run: (client: Client, request: CallRequestOptions) => Promise<ReadonlyArray<A>>
+  ): Effect.Effect<ReadonlyArray<A>, McpError> =>
+    Effect.suspend(() =>
+      present().client.getServerCapabilities()?.[capability] === undefined ? Effect.succeed([]) : invoke(undefined, run)
+    )
+
   return {
     server: entry.name,
-    principal: context.principal,
-    era: client.getProtocolEra() ?? "legacy",
-    protocolVersion: client.getNegotiatedProtocolVersion() ?? "",
-    serverInfo: { name: version?.name ?? entry.name, version: version?.version ?? "" },
-    // Without the capability there is nothing to list; the SDK would say so on standard output.
-    listTools:
-      capabilities?.tools === undefined
-        ? Effect.succeed([])
-        : invoke(undefined, (request) => client.listTools(undefined, request)).pipe(
-            Effect.map(({ tools }) => tools),
-            Effect.tap((tools) => Effect.sync(() => parameters.note(tools))),
-            Effect.withSpan("McpConnection.listTools")
-          ),
+    principal: owner.principal,
+    get era() {
+      return present().era
+    },
+    get protocolVersion() {
+      return present().client.getNegotiatedProtocolVersion() ?? ""
+    },
+    get serverInfo() {
+      const version = present().client.getServerVersion()
+      return { name: version?.name ?? entry.name, version: version?.version ?? "" }
+    },
+    get instructions() {
+      return present().client.getInstructions()
+    },
+    listTools: list("tools", async (client, request) => (await client.listTools(undefined, request)).tools).pipe(
+      Effect.tap((tools) => Effect.sync(() => parameters.note(tools))),
+      Effect.withSpan("McpConnection.listTools")
+    ),
     callTool: Effect.fn("McpConnection.callTool")((name, args, callOptions) =>
-      invoke(callOptions, (request) => callTool(client, parameters, { name, arguments: { ...args } }, request))
+      invoke(callOptions, (client, request) =>
+        callTool(client, parameters, { name, arguments: { ...args }, ...meta(client) }, request)
+      )
     ),
-    listPrompts:
-      capabilities?.prompts === undefined
-        ? Effect.succeed([])
-        : invoke(undefined, (request) => client.listPrompts(undefined, request)).pipe(
-            Effect.map(({ prompts }) => prompts),
-            Effect.withSpan("McpConnection.listPrompts")
-          ),
+    listPrompts: list(
+      "prompts",
+      async (client, request) => (await client.listPrompts(undefined, request)).prompts
+    ).pipe(Effect.withSpan("McpConnection.listPrompts")),
     getPrompt: Effect.fn("McpConnection.getPrompt")((name, args, callOptions) =>
-      invoke(callOptions, (request) => client.getPrompt({ name, arguments: { ...args } }, request))
+      invoke(callOptions, (client, request) =>
+        client.getPrompt({ name, arguments: { ...args }, ...meta(client) }, request)
+      )
     ),
-    listResources:
-      capabilities?.resources === undefined
-        ? Effect.succeed([])
-        : invoke(undefined, (request) => client.listResources(undefined, request)).pipe(
-            Effect.map(({ resources }) => resources),
-            Effect.withSpan("McpConnection.listResources")
-          ),
+    listResources: list(
+      "resources",
+      async (client, request) => (await client.listResources(undefined, request)).resources
+    ).pipe(Effect.withSpan("McpConnection.listResources")),
+    listResourceTemplates: list(
+      "resources",
+      async (client, request) => (await client.listResourceTemplates(undefined, request)).resourceTemplates
+    ).pipe(Effect.withSpan("McpConnection.listResourceTemplates")),
     readResource: Effect.fn("McpConnection.readResource")((uri, callOptions) =>
-      invoke(callOptions, (request) => client.readResource({ uri }, request))
-    )
+      invoke(callOptions, (client, request) => client.readResource({ uri, ...meta(client) }, request))
+    ),
+    complete: Effect.fn("McpConnection.complete")((params, callOptions) =>
+      Effect.suspend(() =>
+        present().client.getServerCapabilities()?.completions === undefined
+          ? Effect.succeed({ values: [] })
+          : invoke(callOptions, async (client, request) => (await client.complete(params, request)).completion)
+      )
+    ),
+    events,
+    subscribeResource
   }
 })
 
@@ -95,7 +111,7 @@ const callTool = async (
   client: Client,
   parameters: ToolParameters,
   params: { readonly name: string; readonly arguments: Record<string, unknown> },
-  request: CallRequest.CallRequestOptions
+  request: CallRequestOptions
 ): Promise<CallToolResult> => {
   if (client.getProtocolEra() !== "modern") return client.callTool(params, request)
   const call = () => client.callTool(params, { ...request, toolDefinition: parameters.definition(params.name) })

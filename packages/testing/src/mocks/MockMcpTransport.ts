@@ -15,6 +15,7 @@ import { McpTransport } from "@letterhead/mcp/McpTransport"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
 import * as MockWire from "./MockWire.ts"
 
 /** A result as the official SDK has it. */
@@ -140,6 +141,7 @@ const connectionTo = (
     era,
     protocolVersion: era === "modern" ? "2026-07-28" : "2025-11-25",
     serverInfo: { name, version: "0.0.0" },
+    instructions: undefined,
     listTools: Effect.as(
       begin("tools/list"),
       Object.keys(server.tools ?? {}).map((tool) => ({ name: tool, inputSchema: { type: "object" as const } }))
@@ -162,10 +164,14 @@ const connectionTo = (
       begin("resources/list"),
       Object.keys(server.resources ?? {}).map((uri) => ({ name: uri, uri }))
     ),
+    listResourceTemplates: Effect.as(begin("resources/templates/list"), []),
     readResource: Effect.fnUntraced(function* (uri) {
       yield* begin("resources/read", uri)
       return { contents: [{ uri, text: yield* find("resource", server.resources, uri) }] }
-    })
+    }),
+    complete: () => Effect.as(begin("completion/complete"), { values: [] }),
+    events: Stream.never,
+    subscribeResource: () => Effect.void
   }
 }
 
