@@ -5,7 +5,7 @@
  * Answers `--version` before anything else is loaded, and has compiled code kept between runs: start-up time is what a
  * person notices first.
  */
-import { createRequire } from "node:module"
+import { readFileSync } from "node:fs"
 import { homedir } from "node:os"
 import { isAbsolute, join, resolve } from "node:path"
 import * as NodeVersion from "./NodeVersion.ts"
@@ -15,7 +15,7 @@ const args = process.argv.slice(2)
 const tooOld = NodeVersion.defect(process.versions.node)
 
 const readVersion = (): string => {
-  const manifest: unknown = createRequire(import.meta.url)("../../package.json")
+  const manifest: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"))
   return typeof manifest === "object" && manifest !== null && "version" in manifest ? String(manifest.version) : "?"
 }
 
