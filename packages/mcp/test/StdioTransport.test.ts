@@ -7,6 +7,7 @@ import * as StdioServerFixture from "@letterhead/testing/StdioServerFixture"
 import { Client } from "@modelcontextprotocol/client"
 import { Client as OlderClient } from "@modelcontextprotocol/sdk/client/index.js"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import { until } from "./support/Harness.ts"
 import { entryOf, logged, programs } from "./support/Stdio.ts"
 
@@ -177,11 +178,8 @@ describe("StdioTransport", () => {
         assert.deepStrictEqual({ code: reason.code, signal: reason.signal }, fields)
         assert.include(reason.message, says)
         assert.instanceOf(errors[0], RequestFailure)
-        const refused = yield* Effect.flip(
-          Effect.tryPromise({
-            try: () => transport.send({ jsonrpc: "2.0", id: 99, method: "ping" }),
-            catch: (error) => error
-          })
+        const refused = yield* Effect.promise(() =>
+          transport.send({ jsonrpc: "2.0", id: 99, method: "ping" }).catch((error: unknown) => error)
         )
         assert.strictEqual(refused instanceof RequestFailure ? refused.reason : undefined, reason)
         yield* Effect.promise(() => transport.close())
@@ -209,11 +207,11 @@ describe("StdioTransport", () => {
       const { lines } = yield* logged(
         Effect.gen(function* () {
           const { client } = yield* connect(fixture)
-          const controller = new AbortController()
-          const calling = client.callTool({ name: "slow", arguments: { ms: 20_000 } }, { signal: controller.signal })
-          yield* Effect.promise(() => client.callTool({ name: "echo", arguments: {} }))
-          controller.abort()
-          yield* Effect.flip(Effect.tryPromise(() => calling))
+          const calling = yield* Effect.forkChild(
+            Effect.tryPromise((signal) => client.callTool({ name: "slow", arguments: { ms: 20_000 } }, { signal }))
+          )
+          yield* call(client, "echo")
+          yield* Fiber.interrupt(calling)
           yield* call(client, "echo")
         }).pipe(Effect.scoped)
       )

@@ -17,7 +17,7 @@ export interface ServiceOptions {
 }
 
 /** Permits everything. */
-export const permitting: Layer.Layer<TrustGate> = Layer.succeed(TrustGate, {
+const permitting: Layer.Layer<TrustGate> = Layer.succeed(TrustGate, {
   require: () => Effect.succeed({ passEnv: [], verify: Effect.void })
 })
 

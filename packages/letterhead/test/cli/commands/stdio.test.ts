@@ -3,6 +3,8 @@ import { describe, expect, it } from "@effect/vitest"
 import * as StdioServerFixture from "@letterhead/testing/StdioServerFixture"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import { kill } from "node:process"
 import { fileURLToPath } from "node:url"
 import { errorsOf, person } from "../support/Command.ts"
 
@@ -130,6 +132,27 @@ describe.concurrent("a server that is a program", () => {
       expect((yield* run(["tools", "files", "--verbose"])).stderr).toContain('server "files" says: listening now')
     }).pipe(Effect.provide(NodeServices.layer))
   )
+
+  for (const [signal, title] of [
+    ["SIGINT", "SIGINT in the middle of a call ends the program, its child too"],
+    ["SIGKILL", "F30: a program whose parent was killed in the middle of a call ends, since its standard input does"]
+  ] as const) {
+    it.live(title, () =>
+      Effect.gen(function* () {
+        const { approve, fixture, run } = yield* withProgram({ leavesChild: signal === "SIGINT" })
+        yield* approve("files")
+        let command = 0
+        const running = yield* Effect.forkChild(
+          run(["call", "files", "slow", "ms=60000"], { started: (pid) => (command = pid) })
+        )
+        const alive = Effect.map(fixture.alive, (pids) => pids.length)
+        yield* Effect.repeat(Effect.delay(alive, 50), { until: (count) => count > 0 })
+        kill(command, signal)
+        expect((yield* Fiber.join(running)).code).toBe(signal === "SIGINT" ? 130 : undefined)
+        yield* Effect.repeat(Effect.delay(alive, 50), { until: (count) => count === 0 })
+      }).pipe(Effect.provide(NodeServices.layer))
+    )
+  }
 
   it.live("server-everything, from the package registry, works as it is", () =>
     Effect.gen(function* () {
