@@ -11,9 +11,6 @@
  */
 import {
   deserializeMessage,
-  isJSONRPCErrorResponse,
-  isJSONRPCRequest,
-  isJSONRPCResultResponse,
   type JSONRPCMessage,
   serializeMessage,
   type Transport,
@@ -28,6 +25,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { RequestId } from "./CallCorrelation.ts"
 import { ConnectionClosed, type McpErrorReason, ProgramEnded } from "./McpError.ts"
+import { isAnswer, isRequest } from "./MessageKind.ts"
 import { RequestFailure } from "./RequestFailure.ts"
 import { StdioLines } from "./StdioLines.ts"
 import type { Program, StdioPrograms } from "./StdioPrograms.ts"
@@ -126,7 +124,7 @@ export class StdioTransport implements Transport {
   async send(message: JSONRPCMessage, options?: TransportSendOptions): Promise<void> {
     const running = this.#running
     if (running === undefined || this.#failure !== undefined) throw this.#gone()
-    const asks = !this.#spoken && isJSONRPCRequest(message) && message.method === "server/discover"
+    const asks = !this.#spoken && isRequest(message) && message.method === "server/discover"
     if (asks) this.#ask(message.id)
     const { run } = this.#options
     if (await run(running.program.write(serializeMessage(message)), options?.requestSignal)) return
@@ -206,7 +204,7 @@ export class StdioTransport implements Transport {
   #pass(message: JSONRPCMessage): void {
     if (this.#closing !== undefined) return
     this.#spoken = true
-    if (isJSONRPCResultResponse(message) || isJSONRPCErrorResponse(message)) {
+    if (isAnswer(message)) {
       if (message.id !== undefined && message.id === this.#answeredId) return
       if (message.id === this.#question?.id) this.#settle()
     }
