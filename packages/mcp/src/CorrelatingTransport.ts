@@ -43,6 +43,8 @@ export class CorrelatingTransport implements Transport {
   onclose?: (() => void) | undefined
   onerror?: ((error: Error) => void) | undefined
   onmessage?: Transport["onmessage"]
+  /** Told of each answer first, with the call that it belongs to. */
+  onanswer?: ((call: Call, message: JSONRPCMessage) => void) | undefined
 
   readonly #options: CorrelatingTransportOptions
   readonly #inner: RenewableTransport
@@ -61,7 +63,11 @@ export class CorrelatingTransport implements Transport {
       onclose: () => this.onclose?.(),
       onerror: (error) => this.onerror?.(error),
       onmessage: (message, extra) => {
-        if (isAnswer(message) && message.id !== undefined) correlation.close(message.id)
+        if (isAnswer(message) && message.id !== undefined) {
+          const call = correlation.request(message.id)
+          if (call !== undefined) this.onanswer?.(call, message)
+          correlation.close(message.id)
+        }
         this.onmessage?.(message, extra)
       }
     }

@@ -67,6 +67,8 @@ export class RenewableTransport implements Transport {
   onmessage?: Transport["onmessage"]
   /** Told of each request that will not be answered any more. */
   onlost?: ((id: RequestId, reason: McpErrorReason) => void) | undefined
+  /** Told when a new session was begun. */
+  onrenewed?: (() => void) | undefined
   /** The refusal of `server/discover`, where it was one by status. */
   discoverRefusal: SdkHttpError | undefined
 
@@ -248,6 +250,7 @@ export class RenewableTransport implements Transport {
       this.#carrier = next
       this.#broken = false
       this.#replaced(carrier)
+      this.onrenewed?.()
     }).pipe(
       Effect.timeoutOrElse({
         duration: timeout,
