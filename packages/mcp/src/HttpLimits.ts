@@ -25,13 +25,14 @@ export interface HttpLimits {
   readonly retryAfter: number
 }
 
-export const DEFAULTS: HttpLimits = {
+/** What holds where nothing else is provided. */
+export const DEFAULTS = {
   answer: 64 * 1024 * 1024,
   silence: 5 * 60_000,
   retries: 2,
   backOff: 500,
   retryAfter: 60_000
-}
+} satisfies HttpLimits
 
 export const HttpLimits: Context.Reference<HttpLimits> = Context.Reference<HttpLimits>("@letterhead/mcp/HttpLimits", {
   defaultValue: () => DEFAULTS

@@ -2,7 +2,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { HEADER_SIZE_LIMIT } from "@letterhead/mcp/HttpDispatcher"
 import * as LoopbackListener from "@letterhead/testing/LoopbackListener"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { getEventListeners } from "node:events"
@@ -133,9 +132,9 @@ describe("the end of a call", () => {
   ] as const) {
     it.live(`F58: ends its request ${when}, and closes the socket`, () =>
       Effect.gen(function* () {
-        const closed = yield* Deferred.make<void>()
+        let closed = 0
         const { call, seen, send } = yield* against((response) => {
-          response.socket?.once("close", () => Effect.runFork(Deferred.succeed(closed, undefined)))
+          response.socket?.once("close", () => (closed += 1))
           answer(response)
         })
         for (const end of ["the SDK's signal", "the call"] as const) {
@@ -143,12 +142,9 @@ describe("the end of a call", () => {
           const from = call("one")
           const fiber = yield* Effect.forkChild(
             Effect.exit(
-              Effect.tryPromise(async () => {
-                const response = await Effect.runPromise(
-                  Effect.orDie(send("tools/call", { call: from, signal: controller.signal }))
-                )
-                return response.text()
-              })
+              Effect.flatMap(Effect.orDie(send("tools/call", { call: from, signal: controller.signal })), (response) =>
+                Effect.tryPromise(() => response.text())
+              )
             )
           )
           yield* Harness.until(Effect.sync(() => seen.length > 0))
@@ -156,8 +152,9 @@ describe("the end of a call", () => {
           if (end === "the call") from.abort()
           else controller.abort()
           assert.strictEqual((yield* Fiber.join(fiber))._tag, "Failure")
-          yield* Deferred.await(closed)
+          yield* Harness.until(Effect.sync(() => closed === 1))
           seen.length = 0
+          closed = 0
         }
       })
     )
@@ -184,10 +181,10 @@ describe("a stream without a byte and without an end", () => {
   ] as const) {
     it.live(`F59: is taken for dead after the limit: ${which}`, () =>
       Effect.gen(function* () {
-        const closed = yield* Deferred.make<void>()
+        let closed = false
         const { send } = yield* against(
           (response) => {
-            response.socket?.once("close", () => Effect.runFork(Deferred.succeed(closed, undefined)))
+            response.socket?.once("close", () => (closed = true))
             response.writeHead(200, EVENTS).write("id: 1\n\n")
           },
           { limits: { silence: 100 } }
@@ -195,7 +192,7 @@ describe("a stream without a byte and without an end", () => {
         const reason = yield* Effect.flip(Effect.flatMap(send("subscriptions/listen", options), Requests.text))
         assert.strictEqual(reason._tag, "ConnectionClosed")
         assert.include(reason.message, "silent")
-        yield* Deferred.await(closed)
+        yield* Harness.until(Effect.sync(() => closed))
       })
     )
   }
@@ -251,13 +248,13 @@ describe("headers", () => {
 
   it.live("F60: that come a byte at a time, or never end, end with the call", () =>
     Effect.gen(function* () {
-      const closed = yield* Deferred.make<void>()
+      let closed = false
       const url = yield* bytes((socket) => {
         socket.write("HTTP/1.1 200 OK\r\nx-slow: ")
         const timer = setInterval(() => socket.write("x"), 5)
         socket.once("close", () => {
           clearInterval(timer)
-          Effect.runFork(Deferred.succeed(closed, undefined))
+          closed = true
         })
       })
       const { call, send } = yield* Requests.make({ url })
@@ -266,7 +263,7 @@ describe("headers", () => {
       yield* Effect.sleep(100)
       from.abort()
       assert.strictEqual((yield* Fiber.join(fiber))._tag, "Failure")
-      yield* Deferred.await(closed)
+      yield* Harness.until(Effect.sync(() => closed))
     })
   )
 
@@ -303,16 +300,18 @@ describe("headers", () => {
   )
 })
 
+/** Writes for ever, as fast as it is taken. */
+const pour = (response: ServerResponse, head: Readonly<Record<string, string>>, chunk: string | Buffer): void => {
+  response.writeHead(200, head)
+  const write = (): void => {
+    while (!response.destroyed) if (!response.write(chunk)) return void response.once("drain", write)
+  }
+  write()
+}
+
 describe("an answer without end", () => {
   const LIMIT = 100_000
   const limits = { answer: LIMIT }
-  const pour = (response: ServerResponse, head: Readonly<Record<string, string>>, chunk: string | Buffer): void => {
-    response.writeHead(200, head)
-    const write = (): void => {
-      while (!response.destroyed) if (!response.write(chunk)) return void response.once("drain", write)
-    }
-    write()
-  }
   const cases = {
     "one JSON text": (response: ServerResponse) => pour(response, JSON_ANSWER, "x".repeat(10_000)),
     "one event": (response: ServerResponse) => pour(response, EVENTS, "data: x\n".repeat(1_000)),

@@ -21,6 +21,8 @@ const chunksOf = async <A>(stream: AsyncIterable<A> | null): Promise<ReadonlyArr
   return chunks
 }
 
+const fieldsOf = (response: Response) => [...response.headers].filter(([name]) => name !== "date")
+
 const json = (response: ServerResponse) =>
   response.writeHead(200, "Fine", { "content-type": "application/json", "x-one": "1" }).end(TEXT)
 
@@ -37,8 +39,7 @@ describe("an answer", () => {
       for (const member of ["status", "ok", "statusText", "url", "type", "redirected", "bodyUsed"] as const) {
         assert.strictEqual(ours[member], theirs[member], member)
       }
-      const entries = (response: Response) => [...response.headers].filter(([name]) => name !== "date")
-      assert.deepStrictEqual(entries(ours), entries(theirs))
+      assert.deepStrictEqual(fieldsOf(ours), fieldsOf(theirs))
       assert.strictEqual(Object.prototype.toString.call(ours), "[object Response]")
       assert.strictEqual(yield* Effect.promise(() => ours.text()), TEXT)
       yield* Effect.promise(() => theirs.text())
@@ -126,7 +127,7 @@ describe("an answer", () => {
       const { get } = yield* answering((response) => {
         response.writeHead(200).end(Buffer.from([0xef, 0xbb, 0xbf, 0x61, 0xff, 0x62]))
       })
-      assert.strictEqual(yield* Effect.promise(async () => await (await Effect.runPromise(get)).text()), "a\ufffdb")
+      assert.strictEqual(yield* Effect.flatMap(get, Requests.text), "a\ufffdb")
     })
   )
 

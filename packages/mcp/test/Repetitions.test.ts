@@ -112,8 +112,7 @@ describe("a request that may be sent again", () => {
 
   it.live("is counted by the reason, and by nothing that was sent", () =>
     Effect.gen(function* () {
-      const count = (reason: string) => Effect.map(Metric.value(Repetition.retries(reason)), ({ count: n }) => n)
-      const before = [yield* count("503"), yield* count("network")]
+      const before = [yield* repeated("503"), yield* repeated("network")]
       const { send } = yield* refusing(503, undefined, 1)
       yield* send("tools/list")
       const url = yield* Effect.map(
@@ -122,7 +121,7 @@ describe("a request that may be sent again", () => {
       )
       yield* Effect.flip((yield* Requests.make({ url })).send("tools/list"))
       assert.deepStrictEqual(
-        [yield* count("503"), yield* count("network")],
+        [yield* repeated("503"), yield* repeated("network")],
         [Number(before[0]) + 1, Number(before[1]) + 2]
       )
       const snapshot = JSON.stringify(yield* Metric.snapshot, (_key, value: unknown) =>
@@ -173,6 +172,9 @@ describe("the fetch of one call", () => {
     })
   )
 })
+
+/** How often requests were repeated for this reason. */
+const repeated = (reason: string) => Effect.map(Metric.value(Repetition.retries(reason)), ({ count }) => count)
 
 /** Lets the clock of the test run, a little for each second of it, and counts how many it takes until it is so. */
 const secondsUntil = Effect.fnUntraced(function* (condition: () => boolean) {

@@ -10,41 +10,40 @@ const RESULT = {
   serverInfo: { name: "half-open", version: "1.0.0" }
 }
 
+const EVENTS = { "content-type": "text/event-stream" }
+
+const json = (id: number | undefined, result: object) => JSON.stringify({ jsonrpc: "2.0", id, result })
+
 /** A server of the legacy era whose streams begin and then say nothing; a stream of a call names one event first. */
 const halfOpen = Effect.gen(function* () {
   const streams = { open: 0, most: 0 }
   let called: number | undefined
   const gets: Array<{ readonly authorization: string; readonly lastEventId: string | undefined }> = []
   const origin = yield* LoopbackListener.listen((request, response, body) => {
-    if (request.method === "DELETE") return void response.writeHead(200).end()
     const message: { readonly id?: number; readonly method?: string } = body === "" ? {} : JSON.parse(body)
-    if (message.method === "initialize") {
-      response.writeHead(200, { "content-type": "application/json", "mcp-session-id": "s" })
-      return void response.end(JSON.stringify({ jsonrpc: "2.0", id: message.id, result: RESULT }))
-    }
-    if (request.method === "POST" && message.method !== "tools/call") {
-      return void response.writeHead(message.id === undefined ? 202 : 400).end()
-    }
-    response.writeHead(200, { "content-type": "text/event-stream" })
-    if (message.method === "tools/call") {
-      called = message.id
-      return void response.end("id: call-1\nretry: 10\ndata: \n\n")
-    }
     const lastEventId = request.headers["last-event-id"]
-    gets.push({
-      authorization: request.headers.authorization ?? "",
-      lastEventId: typeof lastEventId === "string" ? lastEventId : undefined
-    })
-    if (lastEventId === "call-1") {
-      response.flushHeaders()
-      if (gets.filter((get) => get.lastEventId === "call-1").length === 1) return
-      const result = { content: [{ type: "text", text: "late" }] }
-      return void response.end(`data: ${JSON.stringify({ jsonrpc: "2.0", id: called, result })}\n\n`)
+    const answer = (status: number, headers: Readonly<Record<string, string>> = {}, text = "") => {
+      response.writeHead(status, headers).end(text)
     }
-    streams.open += 1
-    streams.most = Math.max(streams.most, streams.open)
-    response.once("close", () => (streams.open -= 1))
-    response.write("id: stream-1\nretry: 10\ndata: \n\n")
+    if (request.method === "GET") {
+      const authorization = request.headers.authorization ?? ""
+      gets.push({ authorization, lastEventId: typeof lastEventId === "string" ? lastEventId : undefined })
+    }
+    if (request.method === "DELETE") answer(200)
+    else if (message.method === "initialize") {
+      answer(200, { "content-type": "application/json", "mcp-session-id": "s" }, json(message.id, RESULT))
+    } else if (message.method === "tools/call") {
+      called = message.id
+      answer(200, EVENTS, "id: call-1\nretry: 10\ndata: \n\n")
+    } else if (request.method === "POST") answer(message.id === undefined ? 202 : 400)
+    else if (lastEventId !== "call-1") {
+      streams.open += 1
+      streams.most = Math.max(streams.most, streams.open)
+      response.once("close", () => (streams.open -= 1))
+      response.writeHead(200, EVENTS).write("id: stream-1\nretry: 10\ndata: \n\n")
+    } else if (gets.filter((get) => get.lastEventId === "call-1").length === 1) {
+      response.writeHead(200, EVENTS).flushHeaders()
+    } else answer(200, EVENTS, `data: ${json(called, { content: [{ type: "text", text: "late" }] })}\n\n`)
   })
   return { url: `${origin}/mcp`, streams, gets }
 })

@@ -33,7 +33,10 @@ export const make = Effect.fnUntraced(function* (
     void seen.push({ method, target: url, headers })
   const server = Http.createServer((request, response) => {
     note(request)
-    if (options.refuse !== undefined) return void response.writeHead(options.refuse).end("canary: not through here")
+    if (options.refuse !== undefined) {
+      response.writeHead(options.refuse).end("canary: not through here")
+      return
+    }
     const forwarded = Http.request(
       request.url ?? "",
       { method: request.method, headers: request.headers },
@@ -49,7 +52,10 @@ export const make = Effect.fnUntraced(function* (
     note(request)
     sockets.add(client)
     client.on("error", () => undefined)
-    if (options.refuse !== undefined) return void client.end(`HTTP/1.1 ${options.refuse} Refused\r\n\r\n`)
+    if (options.refuse !== undefined) {
+      client.end(`HTTP/1.1 ${options.refuse} Refused\r\n\r\n`)
+      return
+    }
     const { hostname, port } = new URL(`http://${request.url}`)
     const upstream = Net.connect(Number(port), hostname, () => {
       client.write("HTTP/1.1 200 Connected\r\n\r\n")

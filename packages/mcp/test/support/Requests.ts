@@ -4,7 +4,7 @@ import type { ConnectionHeaders } from "@letterhead/core/HeaderResolver"
 import { Call } from "@letterhead/mcp/Call"
 import { CallCorrelation } from "@letterhead/mcp/CallCorrelation"
 import * as HttpDispatcher from "@letterhead/mcp/HttpDispatcher"
-import * as HttpLimits from "@letterhead/mcp/HttpLimits"
+import { DEFAULTS, HttpLimits } from "@letterhead/mcp/HttpLimits"
 import type { McpErrorReason, ProxyFailed } from "@letterhead/mcp/McpError"
 import * as RequestFailure from "@letterhead/mcp/RequestFailure"
 import { RequestHeaders, type RequestHeadersOptions } from "@letterhead/mcp/RequestHeaders"
@@ -15,7 +15,7 @@ import { resolvedOf } from "./Resolver.ts"
 
 export interface RequestsOptions {
   readonly url: string
-  readonly limits?: Partial<HttpLimits.HttpLimits>
+  readonly limits?: Partial<HttpLimits>
   readonly environment?: Environment
   readonly authorities?: string
   readonly paths?: RequestHeadersOptions["paths"]
@@ -57,7 +57,7 @@ export const make = Effect.fnUntraced(function* (
   )
   const services = Context.merge(
     yield* Effect.context(),
-    Context.make(HttpLimits.HttpLimits, { ...HttpLimits.DEFAULTS, backOff: 10, ...options.limits })
+    Context.make(HttpLimits, { ...DEFAULTS, backOff: 10, ...options.limits })
   )
   const owner = new Call({ principal: "ada" }, services)
   const correlation = new CallCorrelation()
