@@ -47,6 +47,8 @@ export interface LoopbackServer extends LoopbackServerControls {
   readonly closeStreams: Effect.Effect<void>
   /** Tells clients that a list changed, on the streams they hold open. */
   readonly notifyChanged: (list: Changed) => Effect.Effect<void>
+  /** Tells clients that have subscribed to a resource that it changed. */
+  readonly notifyUpdated: (uri: string) => Effect.Effect<void>
   /** Tells clients that the list of tools changed. */
   readonly notifyToolsChanged: Effect.Effect<void>
   /** Says something in the log of each session, on its GET stream (legacy). */
@@ -103,6 +105,11 @@ export const make = (options: LoopbackServerOptions): Effect.Effect<LoopbackServ
       endSessions: Effect.promise(() => sessions.endAll()),
       closeStreams: Effect.sync(() => sessions.closeStreams()),
       notifyChanged,
+      notifyUpdated: (uri) =>
+        Effect.promise(() => {
+          modern.notify.resourceUpdated(uri)
+          return sessions.notifyUpdated(uri)
+        }),
       notifyToolsChanged: notifyChanged("tools"),
       log: (text) => Effect.promise(() => sessions.log(text))
     }

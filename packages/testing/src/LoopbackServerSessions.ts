@@ -6,7 +6,7 @@ import { NodeStreamableHTTPServerTransport } from "@modelcontextprotocol/node"
 import { type EventStore, isInitializeRequest, type JSONRPCMessage, type McpServer } from "@modelcontextprotocol/server"
 import { randomUUID } from "node:crypto"
 import type * as Http from "node:http"
-import { type Changed, notifyChanged } from "./LoopbackServerTools.ts"
+import { type Changed, notifyChanged, notifyUpdated } from "./LoopbackServerTools.ts"
 
 /** Milliseconds after which a client is told to resume a stream that was closed. */
 const RESUME_DELAY = 20
@@ -58,6 +58,11 @@ export class Sessions {
   /** Tells every session that a list changed, on its GET stream. */
   async notifyChanged(list: Changed): Promise<void> {
     for (const { server } of this.sessions.values()) notifyChanged(server, list)
+  }
+
+  /** Tells the sessions that have subscribed to a resource that it changed, on their GET streams. */
+  async notifyUpdated(uri: string): Promise<void> {
+    for (const { server } of this.sessions.values()) await notifyUpdated(server, uri)
   }
 
   /** Says something in the log of every session, on its GET stream. */

@@ -83,6 +83,18 @@ export const makeServer = (slowCalls: SlowCalls): McpServer => {
     messages: [{ role: "user", content: { type: "text", text: `hello ${args.session ?? "nobody"}` } }]
   }))
 
+  server.server.registerCapabilities({ resources: { subscribe: true } })
+  const uris = new Set<string>()
+  subscriptions.set(server, uris)
+  server.server.setRequestHandler("resources/subscribe", ({ params }) => {
+    uris.add(params.uri)
+    return {}
+  })
+  server.server.setRequestHandler("resources/unsubscribe", ({ params }) => {
+    uris.delete(params.uri)
+    return {}
+  })
+
   server.registerResource("note", RESOURCE_URI, { mimeType: "text/plain" }, (uri) => ({
     contents: [{ uri: uri.href, mimeType: "text/plain", text: "a note" }]
   }))
@@ -103,6 +115,14 @@ export const notifyChanged = (server: McpServer, list: Changed): void => {
     case "resources":
       return server.sendResourceListChanged()
   }
+}
+
+/** What the client of a legacy session has subscribed to. */
+const subscriptions = new WeakMap<McpServer, ReadonlySet<string>>()
+
+/** Tells the client of a legacy session that a resource changed, where it has subscribed to it. */
+export const notifyUpdated = async (server: McpServer, uri: string): Promise<void> => {
+  if (subscriptions.get(server)?.has(uri) === true) await server.server.sendResourceUpdated({ uri })
 }
 
 /** Milliseconds after which `drop` answers where the call names no time. */
