@@ -3,11 +3,12 @@
  *
  * Arguments: the name of the subject and the ports of the servers. Needs `--expose-gc`.
  */
+import { inspect } from "node:util"
 import { type Session, sessions } from "./BenchHeaders.ts"
 import { median } from "./Median.ts"
 import type { Connection } from "./Subject.ts"
 import { subjects } from "./Subjects.ts"
-import { type CallsTask, type Format, type Measurement, type Task, WARM_UP } from "./Task.ts"
+import { type CallsTask, type Format, type Measurement, type Task, WARM_UP, type WarmingTask } from "./Task.ts"
 
 const [name = "", ...ports] = process.argv.slice(2)
 const load = subjects.get(name)
@@ -26,13 +27,15 @@ const NOTHING = { elapsed: 0, processor: 0, latency: 0 }
 process.on("message", (task: Task) => {
   perform(task).then(
     (measurement) => process.send?.({ measurement }),
-    (failure: unknown) => process.send?.({ failure: failure instanceof Error ? failure.stack : String(failure) })
+    (failure: unknown) => process.send?.({ failure: inspect(failure) })
   )
 })
 process.on("disconnect", () => void end())
 
 function perform(task: Task): Promise<Measurement> {
   switch (task.kind) {
+    case "warming":
+      return warm(task)
     case "calls":
       return callFor(task)
     case "connect":
@@ -42,6 +45,16 @@ function perform(task: Task): Promise<Measurement> {
     default:
       return connectionMemory(task.servers)
   }
+}
+
+async function warm({ calls, milliseconds }: WarmingTask): Promise<Measurement> {
+  const opened = await connectionsTo("json", 1)
+  const begun = performance.now()
+  let measured = await callUntil(opened, conversations.slice(0, 100), 32, WARM_UP)
+  for (let count = 0; count < calls && performance.now() - begun < milliseconds; count += measured.count) {
+    measured = await callUntil(opened, conversations.slice(0, 100), 32, WARM_UP)
+  }
+  return measured
 }
 
 async function callFor(task: CallsTask): Promise<Measurement> {

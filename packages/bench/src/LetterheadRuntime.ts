@@ -34,7 +34,7 @@ export const effectful = <E>(
     Effect.fnUntraced(function* (url) {
       const call = yield* connect(url)
       return (session) =>
-        runtime.runPromise(Effect.provideService(call(session), CurrentCall, contextOfSession(session)))
+        Effect.runPromise(Effect.provideService(call(session), CurrentCall, contextOfSession(session)))
     })
   )
 

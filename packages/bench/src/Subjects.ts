@@ -11,6 +11,7 @@ const current = () => import("./CurrentClients.ts")
 const effect = () => import("./EffectClients.ts")
 const olderWithLetterhead = () => import("./OlderWithLetterhead.ts")
 const currentWithLetterhead = () => import("./CurrentWithLetterhead.ts")
+const effectWithLetterhead = () => import("./EffectWithLetterhead.ts")
 const connections = () => import("./LetterheadConnections.ts")
 const staticFetch = async () => (await import("./StaticFetch.ts")).staticFetch
 
@@ -33,6 +34,7 @@ export const subjects: ReadonlyMap<string, LoadSubject> = new Map<string, LoadSu
   [Name.EFFECT, async () => (await effect()).overFetch("legacy")],
   ["Effect's client over its undici client", async () => (await effect()).overUndici("legacy")],
   [Name.EFFECT_UNDICI, async () => (await effect()).over("legacy", await staticFetch())],
+  [Name.EFFECT_OURS, async () => (await effectWithLetterhead()).ours("legacy")],
   [Name.CONNECT_LEGACY, async () => (await connections()).ours("legacy")],
   [Name.CONNECT_MODERN, async () => (await connections()).ours("modern")]
 ])

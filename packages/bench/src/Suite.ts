@@ -7,7 +7,7 @@ import { type ClientProgram, type Server, startClient, startServer } from "./Chi
 import { CONNECTING, CURRENT_LEGACY_OURS } from "./Names.ts"
 import { type Contestant, Rounds } from "./Rounds.ts"
 import { subjects } from "./Subjects.ts"
-import type { CallsTask, Format, Task } from "./Task.ts"
+import type { CallsTask, Format, Task, WarmingTask } from "./Task.ts"
 
 export interface SuiteOptions {
   /** How often each is measured. */
@@ -15,8 +15,8 @@ export interface SuiteOptions {
   /** Milliseconds of one measurement of calls. */
   readonly milliseconds: number
   readonly loads: ReadonlyArray<Load>
-  /** Whether to measure anything but calls. */
-  readonly rest: boolean
+  /** What goes before; see {@link WARMING} for the default. */
+  readonly warming: Partial<WarmingTask>
   /** Which subjects; those of the other parts are measured as far as they are among them. */
   readonly filter: RegExp
   /** A folder for processor profiles. */
@@ -51,8 +51,8 @@ const SESSIONS = 100
 const CONNECTS = 15
 const SETTLED_CONNECTIONS = 200
 const SETTLED_SESSIONS = 10_000
-/** Milliseconds that each subject runs before anything counts. */
-const WARMING = 800
+/** The calls of each subject before anything counts, and the milliseconds that they may take. */
+const WARMING: WarmingTask = { kind: "warming", calls: 20_000, milliseconds: 4_000 }
 
 export const run = async (options: SuiteOptions): Promise<Results> => {
   const server = await startServer(SERVERS)
@@ -63,19 +63,16 @@ export const run = async (options: SuiteOptions): Promise<Results> => {
     const connecting = new Rounds()
     const flatness = new Rounds()
     options.progress("warming up")
-    const warming = { ...calls({ format: "json", inFlight: 32 }, WARMING), sessions: SESSIONS }
-    await new Rounds().add(contestants(programs, warming), 0)
+    await new Rounds().add(contestants(programs, { ...WARMING, ...options.warming }), 0)
     const measured = await callRounds(programs, options)
-    if (options.rest) {
-      options.progress("connecting")
-      const lasting = new Map([...programs].filter(([name]) => CONNECTING.has(name)))
-      for (let round = 0; round < options.rounds; round++) {
-        await connecting.add(contestants(lasting, { kind: "connect", times: CONNECTS }), round)
-      }
-      options.progress("sessions and servers")
-      const flat = programs.get(CURRENT_LEGACY_OURS)
-      if (flat !== undefined) await flatRounds(flat, flatness, options)
+    options.progress("connecting")
+    const lasting = new Map([...programs].filter(([name]) => CONNECTING.has(name)))
+    for (let round = 0; round < options.rounds; round++) {
+      await connecting.add(contestants(lasting, { kind: "connect", times: CONNECTS }), round)
     }
+    options.progress("sessions and servers")
+    const flat = programs.get(CURRENT_LEGACY_OURS)
+    if (flat !== undefined) await flatRounds(flat, flatness, options)
     return {
       calls: measured,
       connecting,
@@ -129,17 +126,15 @@ const memory = async (
 ): Promise<Pick<Results, "sessionMemory" | "connectionMemory">> => {
   const sessionMemory = new Rounds()
   const connectionMemory = new Rounds()
-  if (options.rest) {
-    options.progress("memory")
-    for (const name of chosen.filter((subject) => CONNECTING.has(subject))) {
-      const program = startClient(name, server, undefined)
-      const measure = (rounds: Rounds, task: Task) => rounds.add([{ name, program, task }], 0)
-      if (name === CURRENT_LEGACY_OURS) {
-        await measure(sessionMemory, { kind: "session memory", sessions: SETTLED_SESSIONS })
-      }
-      await measure(connectionMemory, { kind: "connection memory", servers: SETTLED_CONNECTIONS })
-      await program.close()
+  options.progress("memory")
+  for (const name of chosen.filter((subject) => CONNECTING.has(subject))) {
+    const program = startClient(name, server, undefined)
+    const measure = (rounds: Rounds, task: Task) => rounds.add([{ name, program, task }], 0)
+    if (name === CURRENT_LEGACY_OURS) {
+      await measure(sessionMemory, { kind: "session memory", sessions: SETTLED_SESSIONS })
     }
+    await measure(connectionMemory, { kind: "connection memory", servers: SETTLED_CONNECTIONS })
+    await program.close()
   }
   return { sessionMemory, connectionMemory }
 }

@@ -16,6 +16,13 @@ export interface CallsTask {
   readonly servers: number
 }
 
+/** So many calls, so that the compiler has seen them; at most for so long. Measures what is of no interest. */
+export interface WarmingTask {
+  readonly kind: "warming"
+  readonly calls: number
+  readonly milliseconds: number
+}
+
 /** Opens and closes connections one after the other; only the opening is counted. */
 export interface ConnectTask {
   readonly kind: "connect"
@@ -34,7 +41,7 @@ export interface ConnectionMemoryTask {
   readonly servers: number
 }
 
-export type Task = CallsTask | ConnectTask | SessionMemoryTask | ConnectionMemoryTask
+export type Task = WarmingTask | CallsTask | ConnectTask | SessionMemoryTask | ConnectionMemoryTask
 
 export interface Measurement {
   /** How often it was done. */

@@ -19,9 +19,9 @@ const quick = values.quick === true
 
 const results = await run({
   rounds: quick ? 3 : 7,
-  milliseconds: quick ? 120 : 220,
+  milliseconds: quick ? 120 : 200,
   loads: quick ? LOADS.filter(({ format, inFlight }) => format === "json" && inFlight < 128) : LOADS,
-  rest: true,
+  warming: quick ? { calls: 8_000, milliseconds: 1_500 } : {},
   filter: new RegExp(values.filter ?? ""),
   profile: values.profile,
   progress: (text) => process.stderr.write(`${text}\n`)
