@@ -21,7 +21,6 @@ import { TrustGate } from "@letterhead/core/trust/TrustGate"
 import type * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
@@ -109,10 +108,7 @@ const attend = Effect.fnUntraced(function* (
   const encoder = new TextEncoder()
   return {
     pid: child.pid,
-    write: (text) => {
-      const bytes = encoder.encode(text)
-      return Queue.offerUnsafe(input, bytes) ? TAKEN : Queue.offer(input, bytes)
-    },
+    write: (text) => Queue.offer(input, encoder.encode(text)),
     output: Stream.catch(child.stdout, () => Stream.empty),
     ended: Effect.gen(function* () {
       const ending = yield* exited
@@ -122,8 +118,6 @@ const attend = Effect.fnUntraced(function* (
     })
   }
 })
-
-const TAKEN = Exit.succeed(true)
 
 /** What the program was given and must not be shown: what templates made, and credentials it inherited. */
 const secretsOf = (variables: HelperEnvironment.HelperEnvironment["variables"]): ReadonlyArray<string> =>

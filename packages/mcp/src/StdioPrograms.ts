@@ -14,10 +14,7 @@ import { McpError, type ProgramEnded, ProgramNotStarted } from "./McpError.ts"
 export interface Program {
   /** Its process id, which is that of its process group. */
   readonly pid: number
-  /**
-   * Hands over text for its standard input, when it is called and once; false where it takes none any more. An `Exit`
-   * where nobody has to wait.
-   */
+  /** Hands over text for its standard input; false where it takes none any more. */
   readonly write: (text: string) => Effect.Effect<boolean>
   /** Its standard output, to be read once. */
   readonly output: Stream.Stream<Uint8Array>

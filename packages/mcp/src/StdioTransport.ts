@@ -127,9 +127,7 @@ export class StdioTransport implements Transport {
     const asks = !this.#spoken && isRequest(message) && message.method === "server/discover"
     if (asks) this.#ask(message.id)
     const { run } = this.#options
-    const written = running.program.write(serializeMessage(message))
-    if (Exit.isExit(written) && Exit.isSuccess(written)) return
-    if (await run(written, options?.requestSignal)) return
+    if (await run(running.program.write(serializeMessage(message)), options?.requestSignal)) return
     // The end of the program is the answer to its question; see below.
     if (asks) return
     throw new RequestFailure(await run(this.#lingering(running.program, "closed its standard input")))

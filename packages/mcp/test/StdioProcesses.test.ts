@@ -329,10 +329,7 @@ describe("the end of a program", () => {
       const written = yield* Effect.scoped(
         Effect.gen(function* () {
           const program = yield* start(entry)
-          const write = Effect.timeoutOption(
-            Effect.suspend(() => program.write("x".repeat(64 * 1024))),
-            200
-          )
+          const write = Effect.timeoutOption(program.write("x".repeat(64 * 1024)), 200)
           return yield* Effect.forEach(Array.from({ length: 200 }), () => write, { concurrency: "unbounded" })
         })
       )
@@ -345,12 +342,7 @@ describe("the end of a program", () => {
       const entry = EntryFixture.entry({ stdio: { command: process.execPath, args: ["-e", "process.exit(0)"] } })
       const program = yield* start(entry)
       yield* program.ended
-      yield* until(
-        Effect.map(
-          Effect.suspend(() => program.write("x")),
-          (taken) => !taken
-        )
-      )
+      yield* until(Effect.map(program.write("x"), (taken) => !taken))
     }).pipe(Effect.provide(programs()))
   )
 })
