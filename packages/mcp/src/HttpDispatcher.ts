@@ -11,7 +11,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Dispatcher } from "undici"
-import { ProxyFailed } from "./McpError.ts"
+import { AuthoritiesInvalid, ProxyFailed } from "./McpError.ts"
 
 /** Default: `undefined`, an Agent of the transport's own. */
 export const HttpDispatcher: Context.Reference<Dispatcher | undefined> = Context.Reference<Dispatcher | undefined>(
@@ -20,8 +20,9 @@ export const HttpDispatcher: Context.Reference<Dispatcher | undefined> = Context
 )
 
 /**
- * Certificates of further authorities, as PEM text: trusted beside those of Node, which are its own, those of
- * NODE_EXTRA_CA_CERTS and, where Node is told so, those of the system. Default: none.
+ * Certificates of further authorities: PEM text, or the absolute path of a file that holds it. They are trusted beside
+ * those of Node, which are its own, those of NODE_EXTRA_CA_CERTS and, where Node is told so, those of the system.
+ * Default: none.
  */
 export const CertificateAuthorities: Context.Reference<string | undefined> = Context.Reference<string | undefined>(
   "@letterhead/mcp/HttpDispatcher/CertificateAuthorities",
@@ -31,15 +32,18 @@ export const CertificateAuthorities: Context.Reference<string | undefined> = Con
 /** Bytes of the headers of an answer; a connection that sends more is closed. */
 export const HEADER_SIZE_LIMIT = 16 * 1024
 
-/** The dispatcher that was provided, or one that lives as long as the scope; fails where a proxy's URL is none. */
-export const acquire: Effect.Effect<Dispatcher, ProxyFailed, Scope.Scope> = Effect.gen(function* () {
+/** Why there is no dispatcher: what names a proxy is no URL, or what should hold certificates holds none. */
+export type AcquireFailure = ProxyFailed | AuthoritiesInvalid
+
+/** The dispatcher that was provided, or one that lives as long as the scope. */
+export const acquire: Effect.Effect<Dispatcher, AcquireFailure, Scope.Scope> = Effect.gen(function* () {
   const provided = yield* HttpDispatcher
   if (provided !== undefined) return provided
   const proxies = yield* proxiesOf(yield* CurrentEnvironment)
   const authorities = yield* CertificateAuthorities
   // Loaded here because a program that only explains headers never sends a request.
   const { Agent, EnvHttpProxyAgent } = yield* Effect.promise(() => import("undici"))
-  const tls = authorities === undefined ? undefined : yield* Effect.promise(() => trusting(authorities))
+  const tls = authorities === undefined ? undefined : yield* trusting(authorities)
   return yield* Effect.acquireRelease(
     Effect.sync(() => {
       // A stream may be silent, and a call may take as long as its caller allows: the calls have the timeouts.
@@ -110,7 +114,31 @@ const proxyUrl = (environment: Environment, name: string): Effect.Effect<URL | u
 const INVALID = "is no URL of a proxy; it looks like http://proxy.example:3128, with http, https or socks5"
 
 /** Made once: to read a hundred and fifty authorities for each connection takes longer than the connection. */
-const trusting = async (authorities: string) => {
-  const { createSecureContext, getCACertificates } = await import("node:tls")
-  return { secureContext: createSecureContext({ ca: [...getCACertificates("default"), authorities] }) }
+const trusting = (authorities: string) =>
+  Effect.tryPromise({
+    try: async () => {
+      const { createSecureContext, getCACertificates } = await import("node:tls")
+      const certificates = await certificatesOf(authorities)
+      return { secureContext: createSecureContext({ ca: [...getCACertificates("default"), ...certificates] }) }
+    },
+    catch: (error) => (error instanceof AuthoritiesInvalid ? error : new AuthoritiesInvalid({ description: NO_PEM }))
+  })
+
+const NO_PEM =
+  "hold no certificate; give PEM text, which begins with -----BEGIN CERTIFICATE-----, or the path of such a file"
+
+const certificatesOf = async (authorities: string): Promise<ReadonlyArray<string>> => {
+  const { X509Certificate } = await import("node:crypto")
+  const text = authorities.includes("-----BEGIN") ? authorities : await readFile(authorities)
+  const certificates = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []
+  if (certificates.length === 0) throw new AuthoritiesInvalid({ description: NO_PEM })
+  // TLS passes over what it cannot read; here that is an error.
+  return certificates.map((certificate) => new X509Certificate(certificate).toString())
+}
+
+const readFile = async (path: string): Promise<string> => {
+  const files = await import("node:fs/promises")
+  return files.readFile(path, "utf8").catch(() => {
+    throw new AuthoritiesInvalid({ description: `cannot be read from ${path}` })
+  })
 }

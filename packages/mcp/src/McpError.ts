@@ -85,6 +85,13 @@ export class Unreachable extends Data.TaggedError("Unreachable")<{
   }
 }
 
+/** What should hold the certificates of further authorities holds none. Nothing was sent. */
+export class AuthoritiesInvalid extends Data.TaggedError("AuthoritiesInvalid")<{ readonly description: string }> {
+  override get message(): string {
+    return `the certificate authorities ${this.description}`
+  }
+}
+
 /** The server did not answer in time. */
 export class CallTimedOut extends Data.TaggedError("CallTimedOut")<{
   readonly operation: string
@@ -192,6 +199,7 @@ export type McpErrorReason =
   | RedirectRefused
   | Unreachable
   | ProxyFailed
+  | AuthoritiesInvalid
   | CallTimedOut
   | ProtocolFailed
   | TransportUnsupported

@@ -22,7 +22,7 @@ import * as Scope from "effect/Scope"
 import { EraCache } from "./EraCache.ts"
 import * as HttpDispatcher from "./HttpDispatcher.ts"
 import type { McpConnection } from "./McpConnection.ts"
-import { ConfigFailed, HeadersFailed, McpError, type ProxyFailed, TransportUnsupported } from "./McpError.ts"
+import { ConfigFailed, HeadersFailed, McpError, TransportUnsupported } from "./McpError.ts"
 import { StdioPrograms } from "./StdioPrograms.ts"
 
 export { call, type CallRequestOptions, requestOptions } from "./CallRequest.ts"
@@ -121,7 +121,7 @@ export const make = Effect.gen(function* () {
     const headers = yield* resolver
       .open(entry, owner)
       .pipe(Effect.mapError((error) => new McpError({ server: entry.name, reason: new HeadersFailed({ error }) })))
-    const failed = (reason: ProxyFailed) => new McpError({ server: entry.name, reason })
+    const failed = (reason: HttpDispatcher.AcquireFailure) => new McpError({ server: entry.name, reason })
     return { _tag: "Http", headers, dispatcher: yield* Effect.mapError(dispatcher, failed) } as const
   })
   const wayToProgram = (key: ConnectionKey) => {

@@ -167,13 +167,33 @@ describe("a certificate", () => {
     })
   )
 
-  it.live("of an authority that is provided is accepted", () =>
-    Effect.gen(function* () {
-      const server = yield* SecureServer.make
-      const { send } = yield* Requests.make({ url: `${server.origin}/mcp`, authorities: SecureServer.AUTHORITY })
-      assert.strictEqual(yield* Effect.flatMap(send("tools/call"), Requests.text), "{}")
-    })
-  )
+  for (const [form, authorities] of [
+    ["as text", SecureServer.AUTHORITY],
+    ["as a file", SecureServer.AUTHORITY_FILE]
+  ] as const) {
+    it.live(`of an authority that is provided ${form} is accepted`, () =>
+      Effect.gen(function* () {
+        const server = yield* SecureServer.make
+        const { send } = yield* Requests.make({ url: `${server.origin}/mcp`, authorities })
+        assert.strictEqual(yield* Effect.flatMap(send("tools/call"), Requests.text), "{}")
+      })
+    )
+  }
+
+  for (const [what, authorities] of [
+    ["a file that is not there", "/nowhere/authorities.pem"],
+    ["a file without one", new URL("./fixtures/tls/server.key", import.meta.url).pathname],
+    ["a certificate that is none", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"],
+    ["nothing", ""]
+  ] as const) {
+    it.live(`that should come from ${what} is an error before anything is sent`, () =>
+      Effect.gen(function* () {
+        const reason = yield* Effect.flip(Requests.make({ url: "https://127.0.0.1:2/mcp", authorities }))
+        assert.strictEqual(reason._tag, "AuthoritiesInvalid")
+        assert.notInclude(inspect(reason, { depth: 10 }), "PRIVATE")
+      })
+    )
+  }
 
   it.live("of an authority of NODE_EXTRA_CA_CERTS is accepted, for Node reads it at its start", () =>
     Effect.gen(function* () {

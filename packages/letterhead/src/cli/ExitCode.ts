@@ -122,6 +122,7 @@ const mcpCodes: Readonly<
   HttpFailed: ExitCode.unreachable,
   Unreachable: ExitCode.unreachable,
   ProxyFailed: ExitCode.unreachable,
+  AuthoritiesInvalid: ExitCode.usage,
   CallTimedOut: ExitCode.unreachable,
   ConnectionClosed: ExitCode.unreachable,
   ProgramEnded: ExitCode.unreachable,

@@ -127,6 +127,7 @@ const CLASSES: Readonly<Record<Code, typeof LetterheadError>> = {
   ConnectionClosed: UnreachableError,
   ProgramEnded: UnreachableError,
   TransportUnsupported: ConfigurationError,
+  AuthoritiesInvalid: ConfigurationError,
   PrincipalMismatch: LetterheadError,
   CallbackFailed: LetterheadError
 }

@@ -5,7 +5,7 @@ import { Call } from "@letterhead/mcp/Call"
 import { CallCorrelation } from "@letterhead/mcp/CallCorrelation"
 import * as HttpDispatcher from "@letterhead/mcp/HttpDispatcher"
 import { DEFAULTS, HttpLimits } from "@letterhead/mcp/HttpLimits"
-import type { McpErrorReason, ProxyFailed } from "@letterhead/mcp/McpError"
+import type { McpErrorReason } from "@letterhead/mcp/McpError"
 import * as RequestFailure from "@letterhead/mcp/RequestFailure"
 import { RequestHeaders, type RequestHeadersOptions } from "@letterhead/mcp/RequestHeaders"
 import * as Context from "effect/Context"
@@ -50,7 +50,7 @@ export const CANARY = "canary-value"
 
 export const make = Effect.fnUntraced(function* (
   options: RequestsOptions
-): Effect.fn.Return<Requests, ProxyFailed, Scope.Scope> {
+): Effect.fn.Return<Requests, HttpDispatcher.AcquireFailure, Scope.Scope> {
   const dispatcher = yield* HttpDispatcher.acquire.pipe(
     Effect.provideService(CurrentEnvironment, options.environment ?? {}),
     Effect.provideService(HttpDispatcher.CertificateAuthorities, options.authorities)
