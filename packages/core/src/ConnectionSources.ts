@@ -10,7 +10,6 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import type { CallContext } from "./call/CallContext.ts"
-import type { ConnectionHeaders } from "./HeaderResolver.ts"
 import { HeaderError } from "./headers/HeaderError.ts"
 import type { HeaderPatch } from "./headers/HeaderPatch.ts"
 import { none, type ResolvedHeaders } from "./headers/ResolvedHeaders.ts"
@@ -45,7 +44,7 @@ interface Slot {
   unused: boolean
 }
 
-export class ConnectionSources implements Omit<ConnectionHeaders, "url"> {
+export class ConnectionSources {
   readonly #entry: ServerEntry
   readonly #answers: SharedAnswers
   readonly #clock: Clock.Clock
@@ -70,21 +69,23 @@ export class ConnectionSources implements Omit<ConnectionHeaders, "url"> {
     this.#lastKept = this.#slots.findLastIndex(({ source }) => source.lifetime === "connection")
   }
 
-  /** As {@link ConnectionHeaders.reconnect}; also what asks them for the first time. */
-  readonly reconnect: Effect.Effect<void, HeaderError> = Effect.gen({ self: this }, function* () {
-    const renewed: Array<readonly [slot: Slot, patch: HeaderPatch]> = []
-    for (const slot of this.#kept) renewed.push([slot, yield* this.#answers.renew(slot.source)])
-    for (const [slot, patch] of renewed) {
-      // A refusal that came meanwhile may have led to an answer that is newer still.
-      if (patch.generation > generationOf(slot)) this.#hold(slot, patch)
-    }
-  })
+  /** As `reconnect` of `ConnectionHeaders`; also what asks them for the first time. */
+  reconnect(): Effect.Effect<void, HeaderError> {
+    return Effect.gen({ self: this }, function* () {
+      const renewed: Array<readonly [slot: Slot, patch: HeaderPatch]> = []
+      for (const slot of this.#kept) renewed.push([slot, yield* this.#answers.renew(slot.source)])
+      for (const [slot, patch] of renewed) {
+        // A refusal that came meanwhile may have led to an answer that is newer still.
+        if (patch.generation > generationOf(slot)) this.#hold(slot, patch)
+      }
+    })
+  }
 
-  /** As {@link ConnectionHeaders.resolve}. */
+  /** As `resolve` of `ConnectionHeaders`. */
   resolve(call: CallContext): Effect.Effect<ResolvedHeaders, HeaderError> {
     try {
       const due = this.#kept.some((slot) => this.#isDue(slot))
-      if (due) return Effect.flatMap(this.#renewDue, () => this.#ask(call, new CallPatches(this.#entry), 0))
+      if (due) return Effect.flatMap(this.#renewDue(), () => this.#ask(call, new CallPatches(this.#entry), 0))
       for (const slot of this.#kept) slot.unused = false
       return this.#ask(call, new CallPatches(this.#entry), 0)
     } catch (defect) {
@@ -93,10 +94,13 @@ export class ConnectionSources implements Omit<ConnectionHeaders, "url"> {
     }
   }
 
-  /** As {@link ConnectionHeaders.challenge}. */
-  readonly challenge: ConnectionHeaders["challenge"] = Effect.fnUntraced(
-    { self: this },
-    function* (call, sent, response) {
+  /** As `challenge` of `ConnectionHeaders`. */
+  challenge(
+    call: CallContext,
+    sent: ResolvedHeaders,
+    response: ChallengeResponse
+  ): Effect.Effect<"retry" | "give up", HeaderError> {
+    return Effect.gen({ self: this }, function* () {
       for (const slot of challenged(this.#slots, sent, response)) {
         const { source } = slot
         const sentGeneration = sent.generations.get(source.id) ?? 0
@@ -111,8 +115,8 @@ export class ConnectionSources implements Omit<ConnectionHeaders, "url"> {
         return "retry"
       }
       return "give up"
-    }
-  )
+    })
+  }
 
   /** Asks for a call from a place in the order on; `patches` are those of the sources below it. */
   #ask(call: CallContext, patches: CallPatches, index: number): Effect.Effect<ResolvedHeaders, HeaderError> {
@@ -156,23 +160,24 @@ export class ConnectionSources implements Omit<ConnectionHeaders, "url"> {
     this.#keptHeaders = undefined
   }
 
-  readonly #renewDue = Effect.gen({ self: this }, function* () {
-    for (const slot of this.#kept) {
-      if (this.#isDue(slot)) yield* this.#succeed(slot, generationOf(slot))
-      slot.unused = false
-    }
-  })
+  #renewDue(): Effect.Effect<void, HeaderError> {
+    return Effect.gen({ self: this }, function* () {
+      for (const slot of this.#kept) {
+        if (this.#isDue(slot)) yield* this.#succeed(slot, generationOf(slot))
+        slot.unused = false
+      }
+    })
+  }
 
-  /** The successor of what the connection holds: one that somebody else got, or a new one. */
-  readonly #succeed = Effect.fnUntraced({ self: this }, function* (slot: Slot, generation: number) {
+  /** Holds the successor of what the connection holds: one that somebody else got, or a new one. */
+  #succeed(slot: Slot, generation: number): Effect.Effect<void, HeaderError> {
     const latest = this.#answers.latest(slot.source)
-    this.#hold(
-      slot,
-      latest !== undefined && latest.generation > generation && !this.#isSpent(latest)
-        ? latest
-        : yield* this.#answers.renew(slot.source)
-    )
-  })
+    if (latest === undefined || latest.generation <= generation || this.#isSpent(latest)) {
+      return Effect.map(this.#answers.renew(slot.source), (patch) => this.#hold(slot, patch))
+    }
+    this.#hold(slot, latest)
+    return Effect.void
+  }
 }
 
 /** What the sources said for one call, low to high. */

@@ -66,6 +66,13 @@ export class HeaderResolver extends Context.Service<
   }
 >()("@letterhead/core/HeaderResolver") {}
 
+/** What a source answered. */
+interface Answer {
+  readonly given: HeaderPatch
+  /** The same with its generation. */
+  readonly patch: HeaderPatch
+}
+
 /** The answers of the sources for one principal and server, shared by its connections. */
 interface Answers extends SharedAnswers {
   connections: number
@@ -79,19 +86,17 @@ export const make = Effect.gen(function* () {
   const answersOf = new Map<ServerEntry, Map<string, Answers>>()
 
   const makeAnswers = Effect.fnUntraced(function* (entry: ServerEntry, owner: CallContext) {
-    const latest = new Map<string, HeaderPatch>()
-    // As the sources gave them: what a source kept and gives again is no new answer.
-    const given = new Map<string, HeaderPatch>()
+    const latest = new Map<string, Answer>()
     const renewals = yield* Cache.makeWith(
       Effect.fnUntraced(function* (key: string) {
         const source = sources.find((candidate) => key.startsWith(`${candidate.id}#`))
         if (source === undefined) return yield* Effect.die(new Error(`no source for ${key}`))
-        const answer = yield* source.resolve(entry, owner, nothingSoFar)
+        const given = yield* source.resolve(entry, owner, nothingSoFar)
         const before = latest.get(source.id)
-        if (before !== undefined && given.get(source.id) === answer) return before
-        const patch = { ...answer, generation: (before?.generation ?? 0) + 1 }
-        given.set(source.id, answer)
-        latest.set(source.id, patch)
+        // What a source kept and gives again is no new answer.
+        if (before?.given === given) return before.patch
+        const patch = { ...given, generation: (before?.patch.generation ?? 0) + 1 }
+        latest.set(source.id, { given, patch })
         return patch
       }),
       // Only those who wait share an answer; `latest` is what is kept.
@@ -99,9 +104,9 @@ export const make = Effect.gen(function* () {
     )
     const answers: Answers = {
       connections: 0,
-      latest: ({ id }) => latest.get(id),
+      latest: ({ id }) => latest.get(id)?.patch,
       // All who ask for the successor of one generation share one answer.
-      renew: ({ id }) => Cache.get(renewals, `${id}#${latest.get(id)?.generation ?? 0}`)
+      renew: ({ id }) => Cache.get(renewals, `${id}#${latest.get(id)?.patch.generation ?? 0}`)
     }
     return answers
   })
@@ -132,7 +137,7 @@ export const make = Effect.gen(function* () {
     const url = yield* Effect.provide(ServerUrl.evaluate(entry), services)
     const answers = yield* acquireAnswers(entry, owner)
     const connection = new ConnectionSources({ entry, sources, answers, clock })
-    yield* connection.reconnect
+    yield* connection.reconnect()
     const resolve = (call: CallContext) => connection.resolve(call)
     return {
       url,
@@ -141,7 +146,7 @@ export const make = Effect.gen(function* () {
         Effect.onExit(connection.challenge(call, sent, response), (exit) =>
           Telemetry.countChallenge(response.status, exit)
         ),
-      reconnect: connection.reconnect
+      reconnect: Effect.suspend(() => connection.reconnect())
     }
   })
 

@@ -79,10 +79,12 @@ export const empty = (source: string, rank: number): HeaderPatch => ({
   source,
   rank,
   generation: 0,
-  set: [],
-  remove: [],
-  omitted: []
+  set: NOTHING,
+  remove: NOTHING,
+  omitted: NOTHING
 })
+
+const NOTHING: ReadonlyArray<never> = []
 
 /** Why a field cannot be made. */
 export type FieldDefect = HeaderInvalid | HeaderForbidden | HeaderTooLarge

@@ -64,13 +64,13 @@ interface EntryHooks {
 export const make: Effect.Effect<HeaderSource, never, TrustGate | Path.Path> = Effect.gen(function* () {
   const gate = yield* TrustGate
   const path = yield* Path.Path
-  const callHooks = yield* CallHooks.CallHooks
+  const callHooks = (yield* CallHooks.CallHooks).map((hook) => ({ hook, run: Hook.ofRuntime(hook) }))
   const known = new WeakMap<ServerEntry, EntryHooks>()
 
   const hooksOf = (entry: ServerEntry): EntryHooks => {
     const earlier = known.get(entry)
     if (earlier !== undefined) return earlier
-    const own = callHooks.filter((hook) => CallHooks.concerns(hook, entry)).map(Hook.ofRuntime)
+    const own = callHooks.flatMap(({ hook, run }) => (CallHooks.concerns(hook, entry) ? [run] : []))
     const hooks = { own, all: entry.hooks.length === 0 ? own : undefined, applied: new WeakMap() }
     known.set(entry, hooks)
     return hooks
