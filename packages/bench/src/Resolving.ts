@@ -31,7 +31,7 @@ export interface ResolvingRow {
 }
 
 export interface ResolvingOptions {
-  /** How often each row is measured. Default: 201. */
+  /** How often each row is measured. Default: 1,001. */
   readonly rounds?: number
 }
 
@@ -50,7 +50,7 @@ interface Subject {
   readonly microseconds: Array<number>
 }
 
-const measured = Effect.fnUntraced(function* ({ rounds = 201 }: ResolvingOptions) {
+const measured = Effect.fnUntraced(function* ({ rounds = 1_001 }: ResolvingOptions) {
   const subjects: Array<Subject> = []
   const add = (name: string, connections: Subject["connections"], contexts: Subject["contexts"]) =>
     subjects.push({ name, connections, contexts, microseconds: [] })
@@ -79,9 +79,9 @@ const measured = Effect.fnUntraced(function* ({ rounds = 201 }: ResolvingOptions
 const sixKinds = (servers: number) => Effect.provide(connect(servers), resolver)
 
 /** Rounds that do not count: enough for each of 10,000 sessions to have made a call. */
-const WARM_UP = 20
-/** Calls of one measurement: about as long as a program runs before others get their turn. */
-const CALLS = 500
+const WARM_UP = 100
+/** Calls of one measurement: so few that on a busy machine most measurements are not interrupted. */
+const CALLS = 100
 
 /** Microseconds per call, the first of which has this number. */
 const measure = ({ connections, contexts }: Subject, first: number): number => {
