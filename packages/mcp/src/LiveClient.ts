@@ -97,13 +97,13 @@ export const make = Effect.fnUntraced(function* (
       })
     )
 
-  const invoke: LiveClient["invoke"] = (callOptions, run) =>
-    Effect.suspend(() => {
-      const made = (used: SdkClient.SdkClient) =>
-        CallRequest.invoke((request) => run(used.client, request), callOptions ?? {}, {
-          server: entry.name,
-          owner: used.owner
-        })
+  const invoke: LiveClient["invoke"] = (callOptions, run) => {
+    const made = ({ client, owner: connection }: SdkClient.SdkClient) =>
+      CallRequest.invoke((request) => run(client, request), callOptions ?? {}, {
+        server: entry.name,
+        owner: connection
+      })
+    return Effect.suspend(() => {
       const used = present
       if (!used.assumed) return made(used)
       return made(used).pipe(
@@ -112,13 +112,14 @@ export const make = Effect.fnUntraced(function* (
             if (present === used) present = { ...used, assumed: false }
           })
         ),
-        Effect.catch((error) =>
-          SdkClient.contradictsEra(error.reason)
-            ? Effect.flatMap(reconsider(used), (other) => (other === undefined ? Effect.fail(error) : made(other)))
-            : Effect.fail(error)
+        Effect.catchIf(
+          (error) => SdkClient.contradictsEra(error.reason),
+          (error) =>
+            Effect.flatMap(reconsider(used), (other) => (other === undefined ? Effect.fail(error) : made(other)))
         )
       )
     })
+  }
 
   const modern = () => (present.era === "modern" ? present.client : undefined)
   const lists = yield* RcRef.make({

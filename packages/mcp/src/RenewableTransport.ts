@@ -12,7 +12,6 @@
  */
 import {
   type JSONRPCMessage,
-  type JSONRPCNotification,
   type JSONRPCRequest,
   ProtocolErrorCode,
   SdkHttpError,
@@ -24,10 +23,12 @@ import * as Metric from "effect/Metric"
 import type { Call } from "./Call.ts"
 import type { CallCorrelation, RequestId } from "./CallCorrelation.ts"
 import type { Carrier, CarrierKind, Lost } from "./Carrier.ts"
-import { CallTimedOut, ConnectionClosed, type McpErrorReason, ProtocolFailed } from "./McpError.ts"
-import { isAnswer, isRequest, isResult } from "./MessageKind.ts"
+import { CallTimedOut, ConnectionClosed, type McpErrorReason } from "./McpError.ts"
+import { isAnswer, isRequest } from "./MessageKind.ts"
 import { Renewal } from "./Renewal.ts"
 import { RequestFailure } from "./RequestFailure.ts"
+import * as SdkFailure from "./SdkFailure.ts"
+import { SessionHandshake } from "./SessionHandshake.ts"
 import { cancelledId, isDiscover, isInitialize, isInitialized, isOfAnySession } from "./SessionMessages.ts"
 import * as SseFallback from "./SseFallback.ts"
 import { NoEventStream } from "./SseTransport.ts"
@@ -74,21 +75,19 @@ export class RenewableTransport implements Transport {
 
   readonly #options: RenewableTransportOptions
   readonly #renewal: Renewal
+  readonly #handshake: SessionHandshake
   /** All that are not closed: the present one, its predecessor while an answer may come there, and who is to follow. */
   readonly #carriers = new Set<Carrier>()
   #carrier: Carrier
   #next: Carrier | undefined
-  #handshake: JSONRPCRequest | undefined
-  #initialized: JSONRPCNotification | undefined
-  #handshakes = 0
   /** The stream of the present carrier is gone, and it can send nothing. */
   #broken = false
   #closing: Promise<void> | undefined
-  readonly #answers = new Map<RequestId, (message: JSONRPCMessage) => void>()
 
   constructor(options: RenewableTransportOptions) {
     this.#options = options
     this.#renewal = new Renewal(options.owner.services)
+    this.#handshake = new SessionHandshake(options.correlation, options.owner)
     this.#carrier = this.#make(options.kind)
   }
 
@@ -116,7 +115,7 @@ export class RenewableTransport implements Transport {
   async send(message: JSONRPCMessage, options?: TransportSendOptions): Promise<void> {
     if (isInitialize(message)) return this.#begin(message, options)
     if (isDiscover(message) && this.kind === "sse") return this.#refuseDiscover(message)
-    if (isInitialized(message)) this.#initialized = message
+    if (isInitialized(message)) this.#handshake.completeWith(message)
     if (this.#renewal.isRunning || this.#broken) {
       if (!isOfAnySession(message)) return
       await this.#renew(this.#carrier)
@@ -174,14 +173,13 @@ export class RenewableTransport implements Transport {
     // A reply to it would go to a session that did not ask.
     if (isRequest(message) && carrier !== this.#carrier) return
     if (!isAnswer(message)) return pass()
-    const waiting = message.id === undefined ? undefined : this.#answers.get(message.id)
-    if (waiting !== undefined) return waiting(message)
+    if (this.#handshake.take(message)) return
     pass()
     if (carrier !== this.#carrier) this.#releaseIdle()
   }
 
   async #begin(message: JSONRPCRequest, options: TransportSendOptions | undefined): Promise<void> {
-    this.#handshake = message
+    this.#handshake.beginWith(message)
     try {
       await this.#sendOn(this.#carrier, message, options)
     } catch (error) {
@@ -222,7 +220,7 @@ export class RenewableTransport implements Transport {
   }
 
   #renewUnasked(carrier: Carrier): void {
-    if (this.#closing !== undefined || this.#initialized === undefined) return
+    if (this.#closing !== undefined || !this.#handshake.isComplete) return
     this.#renew(carrier).catch((error: unknown) => {
       this.onerror?.(asError(error))
       if (this.#renewal.inRow < UNASKED_RENEWALS) this.#renewUnasked(carrier)
@@ -237,16 +235,18 @@ export class RenewableTransport implements Transport {
     })
   }
 
-  #renewing(carrier: Carrier): Effect.Effect<void, unknown> {
-    const { reconnect, timeout } = this.#options
+  #renewing(carrier: Carrier): Effect.Effect<void, RequestFailure> {
+    const { owner, reconnect, timeout } = this.#options
+    const refused = (error: unknown) => new RequestFailure(SdkFailure.reason(error, owner, owner))
     return Effect.gen({ self: this }, function* () {
       carrier.retire?.()
       yield* Metric.update(reconnects(this.#broken ? "stream lost" : "session forgotten"), 1)
       yield* reconnect
       const next = (this.#next = this.#make(carrier.kind))
-      yield* Effect.tryPromise({ try: (signal) => this.#handshakeOn(next, signal), catch: (error) => error }).pipe(
-        Effect.onError(() => Effect.promise(() => this.#abandon(next)))
-      )
+      yield* Effect.tryPromise({
+        try: (signal) => this.#handshake.repeat(next.transport, signal),
+        catch: refused
+      }).pipe(Effect.onError(() => Effect.promise(() => this.#abandon(next))))
       this.#carrier = next
       this.#broken = false
       this.#replaced(carrier)
@@ -258,32 +258,6 @@ export class RenewableTransport implements Transport {
           Effect.fail(new RequestFailure(new CallTimedOut({ operation: "reconnecting", milliseconds: timeout })))
       })
     )
-  }
-
-  /** Begins a session as the client began its first one. */
-  async #handshakeOn(carrier: Carrier, signal: AbortSignal): Promise<void> {
-    const { correlation, owner } = this.#options
-    const { transport } = carrier
-    const handshake = this.#handshake
-    if (handshake === undefined) throw new RequestFailure(new ConnectionClosed(SESSION_OVER))
-    const id = `letterhead-renewal-${++this.#handshakes}`
-    correlation.open(id, owner)
-    try {
-      const aborted = new Promise<never>((_resolve, reject) => {
-        signal.addEventListener("abort", () => reject(asError(signal.reason)), { once: true })
-      })
-      const answered = new Promise<JSONRPCMessage>((resolve) => this.#answers.set(id, resolve))
-      await Promise.race([aborted, transport.start()])
-      await transport.send({ ...handshake, id }, { requestSignal: signal })
-      const answer = await Promise.race([aborted, answered])
-      if (!isResult(answer)) throw new RequestFailure(new ProtocolFailed(NOT_RENEWED))
-      const version = answer.result["protocolVersion"]
-      if (typeof version === "string") transport.setProtocolVersion?.(version)
-      if (this.#initialized !== undefined) await transport.send(this.#initialized, { requestSignal: signal })
-    } finally {
-      this.#answers.delete(id)
-      correlation.close(id)
-    }
   }
 
   /** The carrier before may still bring answers; who was before that brings none any more. */
@@ -335,7 +309,6 @@ export class RenewableTransport implements Transport {
 const STREAM_BROKE = { description: "the stream that answers come on broke before the call was answered" }
 const SESSION_OVER = { description: "the server ended the session before the call was answered" }
 const CLOSED = { description: "the connection was closed before the call was answered" }
-const NOT_RENEWED = { code: undefined, description: "the server forgot the session and refuses a new one" }
 
 /** Whether a refusal says that the server does not know the session any more; it took nothing. */
 const isForgotten = ({ transport, kind }: Carrier, error: unknown): boolean =>

@@ -5,7 +5,7 @@
  * `initialize` as it did is asked again at once, one that is no longer modern shows in its first refusal, which
  * `SdkConnection` sees to.
  */
-import { Client, SdkHttpError } from "@modelcontextprotocol/client"
+import { Client, type SdkHttpError } from "@modelcontextprotocol/client"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"

@@ -9,8 +9,8 @@ import * as BackOff from "@letterhead/core/helper/BackOff"
 import {
   type Client,
   type LoggingLevel,
+  METHOD_NOT_FOUND,
   ProtocolError,
-  ProtocolErrorCode,
   type SubscriptionFilter
 } from "@modelcontextprotocol/client"
 import * as Clock from "effect/Clock"
@@ -100,23 +100,21 @@ export const listen = Effect.fnUntraced(function* (
     const client = clientOf()
     if (client === undefined) return
     const begun = yield* Clock.currentTimeMillis
-    const error = yield* Effect.match(listenOnce(client, filter, acknowledged), {
-      onSuccess: () => undefined,
-      onFailure: (failure) => failure
-    })
-    if (error instanceof ProtocolError && error.code === ProtocolErrorCode.MethodNotFound) return
+    if (!(yield* listenOnce(client, filter, acknowledged))) return
     inRow = (yield* Clock.currentTimeMillis) - begun >= CALM ? 1 : inRow + 1
     yield* Effect.sleep(BackOff.delay(inRow, yield* Random.next))
   }
 })
 
-/** Listens until the server ends it. */
-const listenOnce = (client: Client, filter: SubscriptionFilter, acknowledged: () => void) =>
-  Effect.tryPromise({
-    try: async (signal) => {
+/** Listens until it ends; whether to do so again: not where the server knows nothing of it. */
+const listenOnce = (client: Client, filter: SubscriptionFilter, acknowledged: () => void): Effect.Effect<boolean> =>
+  Effect.promise(async (signal) => {
+    try {
       const subscription = await client.listen(filter, { signal, timeout: ACKNOWLEDGE_TIMEOUT })
       acknowledged()
       await subscription.closed
-    },
-    catch: (error) => error
+      return true
+    } catch (error) {
+      return !(error instanceof ProtocolError && error.code === METHOD_NOT_FOUND)
+    }
   })

@@ -190,8 +190,6 @@ describe("a resource that was subscribed to", () => {
         yield* harness.server.notifyUpdated(NOTE)
         yield* Harness.until(Effect.sync(() => heard.length === 2))
         yield* Scope.close(second, Exit.void)
-        const isEnd = ({ rpcMethod }: { readonly rpcMethod?: string | undefined }) =>
-          rpcMethod === "resources/unsubscribe"
         if (era === "legacy") assert.strictEqual((yield* harness.server.requests).filter(isEnd).length, 1)
         const ofOwner = (yield* harness.server.requests).filter(({ body }) => body.includes(NOTE))
         assert.isTrue(ofOwner.every(({ headers }) => headers.get("x-session") === ownerMark("ada")))
@@ -235,3 +233,5 @@ describe("a resource that was subscribed to", () => {
 })
 
 const NOTE = "loopback://note"
+
+const isEnd = ({ rpcMethod }: { readonly rpcMethod?: string | undefined }) => rpcMethod === "resources/unsubscribe"

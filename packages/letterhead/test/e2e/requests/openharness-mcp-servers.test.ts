@@ -4,6 +4,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { McpConfig } from "@letterhead/core/server/McpConfig"
 import { McpTransport } from "@letterhead/mcp/McpTransport"
 import * as LoopbackServer from "@letterhead/testing/LoopbackServer"
+import * as LoopbackSseServer from "@letterhead/testing/LoopbackSseServer"
 import * as StdioServerFixture from "@letterhead/testing/StdioServerFixture"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
@@ -88,6 +89,49 @@ describe("OpenHarness: mcpServers", () => {
       for (const { headers } of yield* server.requests) {
         assert.strictEqual(headers.get("authorization"), "Bearer lin_api_canary")
       }
+    }).pipe(Effect.provide(NodeServices.layer))
+  )
+
+  it.live("sse: a legacy server is called with the key of the snippet on its stream and on each message", () =>
+    Effect.gen(function* () {
+      const server = yield* LoopbackSseServer.make()
+      const project = yield* Project.make(
+        { [FILE]: SSE.replace("https://mcp.internal.example.com/sse", server.url) },
+        { INTERNAL_KEY: "internal_canary" }
+      )
+      yield* Effect.andThen(Project.approveAll, Project.callOnce("self-hosted")).pipe(Effect.provide(project.layer()))
+      const requests = yield* server.requests
+      assert.deepStrictEqual(
+        requests.map(({ httpMethod, rpcMethod }) => rpcMethod ?? httpMethod),
+        ["GET", "initialize", "notifications/initialized", "tools/call"]
+      )
+      assert.isTrue(requests.every(({ headers }) => headers.get("x-api-key") === "internal_canary"))
+    }).pipe(Effect.provide(NodeServices.layer))
+  )
+
+  it.live("auto-fallback: a url without a type reaches a legacy server on a 4xx; with type http it does not", () =>
+    Effect.gen(function* () {
+      const server = yield* LoopbackSseServer.make({ streamable: 404 })
+      const untyped = SSE.replace("https://mcp.internal.example.com/sse", server.url).replace("    type: sse\n", "")
+      const typed = untyped.replace("    url:", "    type: http\n    url:").replace("self-hosted", "explicit")
+      const project = yield* Project.make(
+        { [FILE]: untyped + typed.replace("\nmcpServers:\n", "") },
+        { INTERNAL_KEY: "internal_canary" }
+      )
+      yield* Effect.gen(function* () {
+        yield* Project.approveAll
+        yield* Project.callOnce("self-hosted")
+        const requests = yield* server.requests
+        assert.deepStrictEqual(
+          requests.map(({ httpMethod, rpcMethod }) => rpcMethod ?? httpMethod),
+          ["server/discover", "initialize", "GET", "initialize", "notifications/initialized", "tools/call"]
+        )
+        assert.isTrue(requests.every(({ headers }) => headers.get("x-api-key") === "internal_canary"))
+        yield* server.clear
+        const error = yield* Effect.flip(Project.callOnce("explicit"))
+        assert.deepInclude(error.reason, { _tag: "HttpFailed", status: 404 })
+        assert.isFalse((yield* server.requests).some(({ httpMethod }) => httpMethod === "GET"))
+      }).pipe(Effect.provide(project.layer()))
     }).pipe(Effect.provide(NodeServices.layer))
   )
 
