@@ -25,7 +25,7 @@ export interface MockSourceOptions {
   readonly renews?: boolean
 }
 
-/** A source whose fields come from a function. */
+/** A source whose fields come from a function; its answer is there at once. */
 export const source = (options: MockSourceOptions): HeaderSource => {
   const rank = options.rank ?? Rank.static
   const declared = `mock source ${options.id}`
@@ -34,18 +34,16 @@ export const source = (options: MockSourceOptions): HeaderSource => {
     id: options.id,
     rank,
     lifetime: options.lifetime ?? "call",
-    resolve: Effect.fnUntraced(function* (entry, call) {
-      const fields = Result.all(
+    resolve: (entry, call) =>
+      Result.all(
         Object.entries(options.headers(call, entry)).map(([name, value]) =>
           HeaderPatch.setField(name, value, declared, entry.place)
         )
-      )
-      const set = yield* Effect.mapError(
-        Effect.fromResult(fields),
-        (reason) => new HeaderError({ server: entry.name, source: options.id, reason })
-      )
-      return { ...HeaderPatch.empty(options.id, rank), set }
-    }),
+      ).pipe(
+        Result.map((set) => ({ ...HeaderPatch.empty(options.id, rank), set })),
+        Result.mapError((reason) => new HeaderError({ server: entry.name, source: options.id, reason })),
+        Effect.fromResult
+      ),
     ...(renews === undefined ? {} : { challenge: () => Effect.succeed(renews) })
   }
 }
