@@ -18,8 +18,10 @@ import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import * as CallRequest from "./CallRequest.ts"
 import { ClientFeatures } from "./ClientFeatures.ts"
+import { HttpLimits } from "./HttpLimits.ts"
 import type { CallOptions } from "./McpConnection.ts"
 import { CallTimedOut, McpError, type McpErrorReason, ProtocolFailed } from "./McpError.ts"
+import * as Repeating from "./Repeating.ts"
 import * as SdkClient from "./SdkClient.ts"
 import * as SdkFailure from "./SdkFailure.ts"
 import * as ServerEvents from "./ServerEvents.ts"
@@ -47,6 +49,7 @@ export const make = Effect.fnUntraced(function* (
   yield* Effect.addFinalizer(() => PubSub.shutdown(events))
   const subscribed = new Set<string>()
   const { logLevel } = Context.get(services, ClientFeatures)
+  const limits = Context.get(services, HttpLimits)
 
   /** A request of the connection's own. */
   const ask = <A>(
@@ -99,10 +102,9 @@ export const make = Effect.fnUntraced(function* (
 
   const invoke: LiveClient["invoke"] = (callOptions, run) => {
     const made = ({ client, owner: connection }: SdkClient.SdkClient) =>
-      CallRequest.invoke((request) => run(client, request), callOptions ?? {}, {
-        server: entry.name,
-        owner: connection
-      })
+      Repeating.run(callOptions ?? {}, limits, (options) =>
+        CallRequest.invoke((request) => run(client, request), options, { server: entry.name, owner: connection })
+      )
     return Effect.suspend(() => {
       const used = present
       if (!used.assumed) return made(used)
