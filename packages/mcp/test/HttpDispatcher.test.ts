@@ -1,10 +1,12 @@
 /** Proxies and certificate authorities, with a real proxy, a real TLS server and a certificate made for them. */
 import { assert, describe, it } from "@effect/vitest"
+import * as HttpDispatcher from "@letterhead/mcp/HttpDispatcher"
 import * as LoopbackListener from "@letterhead/testing/LoopbackListener"
 import * as RecordingServer from "@letterhead/testing/RecordingServer"
 import * as Effect from "effect/Effect"
 import { execFile } from "node:child_process"
 import { inspect } from "node:util"
+import { Agent, MockAgent } from "undici"
 import * as Proxy from "./support/Proxy.ts"
 import * as Requests from "./support/Requests.ts"
 import * as SecureServer from "./support/SecureServer.ts"
@@ -153,6 +155,53 @@ describe("a proxy", () => {
       })
     )
   }
+})
+
+describe("a dispatcher that is provided", () => {
+  it.live("writes the requests, whatever the environment says, and is left open at the end", () =>
+    Effect.gen(function* () {
+      const server = yield* RecordingServer.make()
+      const seen: Array<string> = []
+      const agent = yield* Effect.acquireRelease(
+        Effect.sync(() => new Agent()),
+        (made) => Effect.promise(() => made.destroy())
+      )
+      const dispatcher = agent.compose((dispatch) => (options, handler) => {
+        seen.push(options.path)
+        return dispatch(options, handler)
+      })
+      const environment = { HTTP_PROXY: "http://127.0.0.1:1" }
+      yield* Effect.scoped(
+        Effect.flatMap(Requests.make({ url: `${server.url}mcp`, environment }), ({ send }) =>
+          Effect.flatMap(send("tools/call"), Requests.text)
+        )
+      ).pipe(Effect.provideService(HttpDispatcher.HttpDispatcher, dispatcher))
+      assert.deepStrictEqual(seen, ["/mcp"])
+      assert.isFalse(agent.destroyed)
+    })
+  )
+
+  it.live("may answer itself", () =>
+    Effect.gen(function* () {
+      const agent = new MockAgent()
+      agent.disableNetConnect()
+      const answer = { method: "POST", path: "/mcp" }
+      agent
+        .get("http://mcp.example")
+        .intercept(answer)
+        .reply(200, { fine: true }, { headers: { "x-mock": "1" } })
+      agent.get("http://mcp.example").intercept(answer).replyWithError(new Error("canary"))
+      const { send } = yield* Requests.make({ url: "http://mcp.example/mcp" }).pipe(
+        Effect.provideService(HttpDispatcher.HttpDispatcher, agent)
+      )
+      const response = yield* send("tools/call")
+      assert.strictEqual(response.headers.get("x-mock"), "1")
+      assert.deepStrictEqual(yield* Effect.promise(() => response.json()), { fine: true })
+      const reason = yield* Effect.flip(send("tools/call"))
+      assert.strictEqual(reason._tag, "Unreachable")
+      assert.notInclude(inspect(reason, { depth: 10 }), "canary")
+    })
+  )
 })
 
 describe("a certificate", () => {
