@@ -28,6 +28,8 @@ export interface ExchangeOptions {
   readonly limit: number
   /** Milliseconds without a byte after which it is broken off; 0 for no limit. */
   readonly silence: number
+  /** Told when it is written to a socket; until then it waits for one. */
+  readonly onStart?: (() => void) | undefined
   /** Told where the answer exceeds its limit. */
   readonly onExceeded?: ((failure: RequestFailure) => void) | undefined
 }
@@ -85,6 +87,7 @@ class HttpExchange implements Dispatcher.DispatchHandler {
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
     if (this.#ended !== undefined) controller.abort(this.#ended)
+    else this.#options.onStart?.()
   }
 
   onResponseStart(

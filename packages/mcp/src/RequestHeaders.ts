@@ -164,7 +164,6 @@ export class RequestHeaders {
     subject.call.remember(resolved)
     const observer = Context.get(subject.call.services, RequestObserver)
     if (observer !== nobody) observe(observer, this.#options.server, sending, resolved, attempt)
-    this.#setWritten(sending, true)
     try {
       const response = await this.#write(sending, resolved)
       // What may be sent again is read here, so that it can be where its body breaks off.
@@ -198,6 +197,7 @@ export class RequestHeaders {
       for (const signal of signals) signal.throwIfAborted()
       if (error instanceof RequestFailure) throw error
       throw new RequestFailure(Refusal.unreachable(error, target.url, this.#proxy))
+        onStart: () => this.#setWritten(sending, true),
     }
   }
 
