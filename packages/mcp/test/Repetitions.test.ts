@@ -1,11 +1,14 @@
 /** What is sent again, when, and what never is; faults F56 and F82. */
 import { assert, describe, it } from "@effect/vitest"
+import { none } from "@letterhead/core/headers/ResolvedHeaders"
+import { HttpDispatcher } from "@letterhead/mcp/HttpDispatcher"
 import * as Repetition from "@letterhead/mcp/Repetition"
 import * as LoopbackListener from "@letterhead/testing/LoopbackListener"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Metric from "effect/Metric"
 import * as TestClock from "effect/testing/TestClock"
+import { MockAgent } from "undici"
 import * as Harness from "./support/Harness.ts"
 import * as Requests from "./support/Requests.ts"
 
@@ -152,6 +155,34 @@ describe("a call that ends while its request waits", () => {
       })
     )
   }
+})
+
+describe("a request whose headers are settled", () => {
+  it.live("is handed to the dispatcher at once, without a fiber; another when they are", () =>
+    Effect.gen(function* () {
+      for (const [resolve, expected] of [
+        [() => Effect.succeed(none), ["dispatched", "returned"]],
+        [() => Effect.as(Effect.yieldNow, none), ["returned", "dispatched"]]
+      ] as const) {
+        const order: Array<string> = []
+        const agent = new MockAgent()
+        agent.disableNetConnect()
+        agent.get("http://mcp.example").intercept({ method: "POST", path: "/mcp" }).reply(202, "")
+        const dispatcher = agent.compose((dispatch) => (options, handler) => {
+          order.push("dispatched")
+          return dispatch(options, handler)
+        })
+        const url = "http://mcp.example/mcp"
+        const { fetch } = yield* Requests.make({ url, headers: { resolve } }).pipe(
+          Effect.provideService(HttpDispatcher, dispatcher)
+        )
+        const answered = fetch(url, { method: "POST", body: '{"jsonrpc":"2.0","method":"notifications/initialized"}' })
+        order.push("returned")
+        yield* Effect.promise(() => answered)
+        assert.deepStrictEqual(order, expected)
+      }
+    })
+  )
 })
 
 describe("the fetch of one call", () => {
