@@ -179,7 +179,7 @@ describe("a request whose headers are settled", () => {
         const answered = fetch(url, { method: "POST", body: '{"jsonrpc":"2.0","method":"notifications/initialized"}' })
         order.push("returned")
         yield* Effect.promise(() => answered)
-        assert.deepStrictEqual(order, expected)
+        assert.deepStrictEqual(order, [...expected])
       }
     })
   )
