@@ -1,5 +1,6 @@
 /** What becomes of a connection whose MCP session the server has forgotten (2025-11-25, Session Management). */
 import { assert, describe, it } from "@effect/vitest"
+import * as McpTransport from "@letterhead/mcp/McpTransport"
 import * as LoopbackServerFault from "@letterhead/testing/LoopbackServerFault"
 import type { RecordedRequest } from "@letterhead/testing/RecordedRequest"
 import * as Deferred from "effect/Deferred"
@@ -8,6 +9,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Metric from "effect/Metric"
 import * as Scope from "effect/Scope"
+import * as Clients from "./support/Clients.ts"
 import * as Harness from "./support/Harness.ts"
 import { ownerMark } from "./support/Resolver.ts"
 
@@ -268,6 +270,32 @@ describe("a session that the server has forgotten", () => {
           assert.deepStrictEqual(Harness.crossed(yield* harness.server.requests), [])
           yield* nothingHeld(harness)
         })
+    )
+  }
+
+  for (const client of ["SDK 1", "SDK 2"] as const) {
+    it.live(`is begun anew beneath a runtime's own client, which does not know of it (${client})`, () =>
+      Effect.gen(function* () {
+        const harness = yield* Harness.make({ era: "legacy", responses: "sse" })
+        const runtime = yield* Clients.connect(client, harness.transport, { principal: "ada" })
+        yield* harness.server.endSessions
+        const answers = yield* Effect.forEach(
+          Array.from({ length: 100 }, (_, index) => `session-${index}`),
+          (session) =>
+            McpTransport.call((options) => runtime.callTool("echo", { session }, options)).pipe(
+              Harness.asSession(session)
+            ),
+          { concurrency: "unbounded" }
+        )
+        assert.deepStrictEqual(
+          answers.map(([text]) => text),
+          Array.from({ length: 100 }, (_, index) => `{"session":"session-${index}"}`)
+        )
+        assert.strictEqual(yield* countOf(harness, isInitialize), 2)
+        assert.strictEqual(harness.resolver.reconnects, 1)
+        assert.deepStrictEqual(Harness.crossed(yield* harness.server.requests), [])
+        yield* nothingHeld(harness)
+      })
     )
   }
 

@@ -17,9 +17,16 @@
  * | `roots` | asks the client for its roots |
  *
  * The last three are multi-round-trip requests in the modern era, and requests of the server in the legacy one. The
- * prompt `greeting` takes a `session` argument; the resource is `loopback://note`.
+ * prompt `greeting` takes a `session` argument; the resources are `loopback://note` and `loopback://named/{name}`. Any
+ * argument is completed with an exclamation mark.
  */
-import { type CallToolResult, fromJsonSchema, McpServer, type ServerContext } from "@modelcontextprotocol/server"
+import {
+  type CallToolResult,
+  fromJsonSchema,
+  McpServer,
+  ResourceTemplate,
+  type ServerContext
+} from "@modelcontextprotocol/server"
 import * as LoopbackServerDialogues from "./LoopbackServerDialogues.ts"
 import { MARK_ARGUMENT } from "./RecordedRequest.ts"
 
@@ -83,7 +90,17 @@ export const makeServer = (slowCalls: SlowCalls): McpServer => {
     messages: [{ role: "user", content: { type: "text", text: `hello ${args.session ?? "nobody"}` } }]
   }))
 
-  server.server.registerCapabilities({ resources: { subscribe: true } })
+  server.registerResource(
+    "named",
+    new ResourceTemplate("loopback://named/{name}", { list: undefined }),
+    { mimeType: "text/plain" },
+    (uri, { name }) => ({ contents: [{ uri: uri.href, mimeType: "text/plain", text: `named ${String(name)}` }] })
+  )
+
+  server.server.registerCapabilities({ completions: {}, resources: { subscribe: true } })
+  server.server.setRequestHandler("completion/complete", ({ params: { argument } }) => ({
+    completion: { values: [`${argument.value}!`] }
+  }))
   const uris = new Set<string>()
   subscriptions.set(server, uris)
   server.server.setRequestHandler("resources/subscribe", ({ params }) => {
