@@ -255,7 +255,39 @@ export class SecretStoreFailed extends Data.TaggedError("SecretStoreFailed")<{
   }
 }
 
+/** Nobody is signed in at the server, or the sign-in is over; a request never signs in by itself. */
+export class SignInRequired extends Data.TaggedError("SignInRequired")<{
+  readonly server: string
+  /** Why, such as `nobody is signed in`. */
+  readonly description: string
+}> {
+  override get message(): string {
+    return `${this.description}; sign in with: letterhead login ${this.server}`
+  }
+}
+
+/** The authorization server or the person refused, what the server states cannot be trusted, or the flow broke off. */
+export class SignInFailed extends Data.TaggedError("SignInFailed")<{
+  readonly description: string
+}> {
+  override get message(): string {
+    return `signing in failed: ${this.description}`
+  }
+}
+
+/** The authorization server cannot be reached or answers nonsense; whoever was signed in still is. */
+export class TokenFailed extends Data.TaggedError("TokenFailed")<{
+  readonly description: string
+}> {
+  override get message(): string {
+    return `the authorization server gave no usable answer: ${this.description}; the sign-in is kept, try again later`
+  }
+}
+
 export type HeaderErrorReason =
+  | SignInRequired
+  | SignInFailed
+  | TokenFailed
   | CredentialMissing
   | IncomingMissing
   | SecretStoreFailed

@@ -6,8 +6,8 @@
  * | 0 | done |
  * | 1 | the tool, or the server in its place, reported an error |
  * | 2 | usage or configuration; a helper that fails is configuration |
- * | 3 | the server refused the caller (401, 403) |
- * | 4 | unreachable, timed out, or no MCP server |
+ * | 3 | the server refused the caller (401, 403); nobody is signed in, or signing in failed |
+ * | 4 | unreachable, timed out, or no MCP server; the authorization server gives no usable answer |
  * | 5 | not trusted; nothing was run or sent |
  * | 70 | a defect of the program |
  * | 130, 143 | ended by SIGINT, SIGTERM |
@@ -89,7 +89,11 @@ const headerCode = (reason: HeaderErrorReason): number => {
     case "TrustStoreFailed":
     case "FileChanged":
       return ExitCode.notTrusted
+    case "SignInRequired":
+    case "SignInFailed":
+      return ExitCode.refused
     case "TimedOut":
+    case "TokenFailed":
       return ExitCode.unreachable
     default:
       return ExitCode.usage
