@@ -6,6 +6,10 @@ import type { McpConnection } from "@letterhead/mcp/McpConnection"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import { features } from "./readme/features.ts"
 import * as Harness from "./support/Harness.ts"
 
 /** In the legacy era a server needs a stream to ask on. */
@@ -145,6 +149,19 @@ describe("what a server asks", () => {
       const reason = yield* Harness.reasonOf(connection.callTool("roots", {}).pipe(Harness.asSession("one")))
       assert.strictEqual(reason._tag, "ProtocolFailed")
       assert.notInclude(reason.message, "canary")
+    })
+  )
+
+  it.live("is answered as the README shows it", () =>
+    Effect.gen(function* () {
+      const readme = readFileSync(join(import.meta.dirname, "../README.md"), "utf8")
+      const example = readFileSync(join(import.meta.dirname, "readme/features.ts"), "utf8")
+      assert.include(readme, `\`\`\`ts\n${example}\`\`\`\n`)
+      const context = yield* Layer.build(features)
+      const harness = yield* Harness.make({ era: "modern" }).pipe(Effect.provideContext(context))
+      const connection = yield* harness.connect
+      assert.strictEqual(yield* textOf(connection, "elicit", {}), "one was asked: question 1")
+      assert.strictEqual(yield* textOf(connection, "roots", {}), "file:///work")
     })
   )
 })
