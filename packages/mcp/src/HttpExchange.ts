@@ -28,6 +28,8 @@ export interface ExchangeOptions {
   readonly limit: number
   /** Milliseconds without a byte after which it is broken off; 0 for no limit. */
   readonly silence: number
+  /** Whether answers are awaited on it at the moment: then it may be silent for twice as long. Default: no. */
+  readonly awaited?: (() => boolean) | undefined
   /** Told when it is written to a socket; until then it waits for one. */
   readonly onStart?: (() => void) | undefined
   /** Told where the answer exceeds its limit. */
@@ -70,6 +72,8 @@ class HttpExchange implements Dispatcher.DispatchHandler {
   #body: ResponseBody | undefined
   #decoder: Transform | undefined
   #over = false
+  /** Whether it was silent for too long and was given more time. */
+  #spared = false
   /** Why it was ended from here, where undici has not begun with it yet. */
   #ended: Error | undefined
 
@@ -105,7 +109,6 @@ class HttpExchange implements Dispatcher.DispatchHandler {
     if (decoder === "unknown") return this.#end(new RequestFailure(ENCODED))
     const body = new ResponseBody(
       {
-        pause: () => controller.pause(),
         resume: () => (this.#decoder === undefined ? controller.resume() : this.#decoder.resume()),
         abort: (reason) => {
           this.#decoder?.destroy()
@@ -126,6 +129,7 @@ class HttpExchange implements Dispatcher.DispatchHandler {
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#over) return
     this.#watchdog?.refresh()
+    this.#spared = false
     if (this.#decoder === undefined) {
       if (this.#body?.push(chunk) === false) controller.pause()
     } else if (!this.#decoder.write(chunk)) controller.pause()
@@ -171,8 +175,10 @@ class HttpExchange implements Dispatcher.DispatchHandler {
   }
 
   #silent(): void {
-    // Nobody reads it: that nothing comes is not the server's doing.
-    if (this.#controller?.paused === true) this.#watchdog?.refresh()
+    const awaited = !this.#spared && this.#options.awaited?.() === true
+    this.#spared = awaited
+    // Nobody reads it: that nothing comes is not the server's doing. Or an answer may have been on its way.
+    if (awaited || this.#controller?.paused === true) this.#watchdog?.refresh()
     else this.#end(new RequestFailure(SILENT))
   }
 

@@ -223,6 +223,8 @@ const read = async (response: HttpResponse): Promise<{ readonly text: string; re
 /** A sentence for what undici reports; its own messages may quote what was sent. */
 const networkDescription = (error: unknown): string => {
   const code = codeOf(error)
+  // Its code says which byte, and is not always there.
+  if (error instanceof Error && error.name === "HTTPParserError") return "what it answers is no HTTP"
   return code === undefined ? "the request failed" : (NETWORK_ERRORS.get(code) ?? code)
 }
 

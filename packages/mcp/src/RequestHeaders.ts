@@ -188,6 +188,9 @@ export class RequestHeaders {
         signals,
         limit: this.#limits.answer,
         silence: subject.watched === true ? this.#limits.silence : 0,
+        // Over HTTP+SSE all answers come by the one stream.
+        ...(this.#options.paths === "origin" ? { awaited: () => this.#options.correlation.size > 0 } : {}),
+        onStart: () => this.#setWritten(sending, true),
         // Were the stream resumed, the same event would come again.
         ...(subject.call === this.#options.owner
           ? {}
@@ -197,7 +200,6 @@ export class RequestHeaders {
       for (const signal of signals) signal.throwIfAborted()
       if (error instanceof RequestFailure) throw error
       throw new RequestFailure(Refusal.unreachable(error, target.url, this.#proxy))
-        onStart: () => this.#setWritten(sending, true),
     }
   }
 

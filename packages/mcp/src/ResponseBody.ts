@@ -13,7 +13,6 @@ const HIGH_WATER = 64 * 1024
 
 /** What the bytes come from. */
 export interface Source {
-  pause(): void
   resume(): void
   /** Ends it: the socket is closed, and nothing more comes. */
   abort(reason: unknown): void

@@ -219,6 +219,23 @@ describe("a stream without a byte and without an end", () => {
     })
   )
 
+  it.live("F59: over HTTP+SSE it is given twice the time while a call waits for its answer, and no more", () =>
+    Effect.gen(function* () {
+      const answer = (after: number) => (response: ServerResponse) => {
+        response.writeHead(200, EVENTS).flushHeaders()
+        setTimeout(() => response.end("data: done\n\n"), after)
+      }
+      const options = { limits: { silence: 400 }, paths: "origin" } as const
+      const slow = yield* against(answer(600), options)
+      slow.correlation.open(99, slow.call("one"))
+      assert.strictEqual(yield* Effect.flatMap(slow.send("", { http: "GET" }), Requests.text), "data: done\n\n")
+      const dead = yield* against(answer(60_000), options)
+      dead.correlation.open(99, dead.call("one"))
+      const reason = yield* Effect.flip(Effect.flatMap(dead.send("", { http: "GET" }), Requests.text))
+      assert.include(reason.message, "silent")
+    })
+  )
+
   it.live("F59: the stream of a call is silent as long as the call may take", () =>
     Effect.gen(function* () {
       const { send } = yield* against(
@@ -295,6 +312,7 @@ describe("headers", () => {
       const { send } = yield* Requests.make({ url })
       const reason = yield* Effect.flip(send("tools/call"))
       assert.strictEqual(reason._tag, "Unreachable")
+      assert.include(reason.message, "no HTTP")
       assert.notInclude(inspect(reason, { depth: 10 }), "canary")
     })
   )
