@@ -4,6 +4,9 @@
  * Sources with lifetime `connection` are asked at connect and reconnect and keep their answers; what these come to is
  * merged once. A call asks the others and merges what they add. As long as all of them answer at once, so does
  * {@link ConnectionSources.resolve}; from the first that has to be awaited, an effect does the rest.
+ *
+ * Sources are asked from the lowest rank up, but one that stands back for others is asked after all that rank below
+ * hook, and only where these leave its field open. Which value wins is decided by rank all the same.
  */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -11,11 +14,12 @@ import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import type { CallContext } from "./call/CallContext.ts"
 import { HeaderError } from "./headers/HeaderError.ts"
+import { foldName } from "./headers/HeaderField.ts"
 import type { HeaderPatch } from "./headers/HeaderPatch.ts"
-import { none, type ResolvedHeaders } from "./headers/ResolvedHeaders.ts"
+import { none, type Provenance, type ResolvedHeaders } from "./headers/ResolvedHeaders.ts"
 import type { ServerEntry } from "./server/ServerEntry.ts"
 import { isSettled } from "./Settled.ts"
-import type { ChallengeResponse, HeaderSource, SoFar } from "./sources/HeaderSource.ts"
+import { type ChallengeResponse, type HeaderSource, Rank, type SoFar } from "./sources/HeaderSource.ts"
 
 /** Answers of sources with lifetime `connection`, shared by the connections of a principal. */
 export interface SharedAnswers {
@@ -48,7 +52,7 @@ export class ConnectionSources {
   readonly #entry: ServerEntry
   readonly #answers: SharedAnswers
   readonly #clock: Clock.Clock
-  /** Low to high. */
+  /** In the order they are asked. */
   readonly #slots: ReadonlyArray<Slot>
   /** Those with lifetime `connection`. */
   readonly #kept: ReadonlyArray<Slot>
@@ -62,7 +66,7 @@ export class ConnectionSources {
     this.#entry = options.entry
     this.#answers = options.answers
     this.#clock = options.clock
-    this.#slots = options.sources
+    this.#slots = inOrderOfAsking(options.sources)
       .filter((source) => source.applies?.(options.entry) !== false)
       .map((source) => ({ source, patch: undefined, unused: false }))
     this.#kept = this.#slots.filter(({ source }) => source.lifetime === "connection")
@@ -118,7 +122,35 @@ export class ConnectionSources {
     })
   }
 
-  /** Asks for a call from a place in the order on; `patches` are those of the sources below it. */
+  /** As `signIn` of `ConnectionHeaders`. */
+  signIn(owner: CallContext): Effect.Effect<boolean, HeaderError> {
+    for (const { source } of this.#slots) {
+      const signingIn = source.signIn?.(this.#entry, owner)
+      if (signingIn !== undefined) return Effect.as(signingIn, true)
+    }
+    return Effect.succeed(false)
+  }
+
+  /** The provenance of a call's headers; beside what was beaten, with the sources that stood back. */
+  explain(resolved: ResolvedHeaders): ReadonlyArray<Provenance> {
+    const standing = this.#slots.flatMap(({ source }) => (source.standsBackFor === undefined ? [] : [source]))
+    return resolved.provenance.map((field) => {
+      const statements = [field, ...field.shadowed]
+      const stoodBack = standing.flatMap((source) => {
+        if (foldName(source.standsBackFor ?? "") !== foldName(field.name)) return []
+        const supplier = statements.find((statement) => this.#ranksBelowHook(statement.source))
+        if (supplier === undefined || statements.some((statement) => statement.source === source.id)) return []
+        return [{ source: source.id, declared: `not attempted, since ${supplier.source} supplies ${field.name}` }]
+      })
+      return stoodBack.length === 0 ? field : { ...field, shadowed: [...field.shadowed, ...stoodBack] }
+    })
+  }
+
+  #ranksBelowHook(id: string): boolean {
+    return this.#slots.some(({ source }) => source.id === id && source.rank < Rank.hook)
+  }
+
+  /** Asks for a call from a place in the order on; `patches` are those of the sources before it. */
   #ask(call: CallContext, patches: CallPatches, index: number): Effect.Effect<ResolvedHeaders, HeaderError> {
     const slot = this.#slots[index]
     if (slot === undefined) return patches.soFar()
@@ -127,6 +159,11 @@ export class ConnectionSources {
       // Nothing but what is kept: that was merged before.
       if (index === this.#lastKept && !patches.ofCall) patches.startFrom(this.#mergeKept())
       return this.#ask(call, patches, index + 1)
+    }
+    if (slot.source.standsBackFor !== undefined) {
+      const others = patches.soFar()
+      if (Exit.isFailure(others)) return others
+      if (others.value.has(slot.source.standsBackFor)) return this.#ask(call, patches, index + 1)
     }
     const answer = slot.source.resolve(this.#entry, call, patches.soFar)
     if (!isSettled(answer)) {
@@ -180,7 +217,7 @@ export class ConnectionSources {
   }
 }
 
-/** What the sources said for one call, low to high. */
+/** What the sources said for one call, in the order they were asked. */
 class CallPatches {
   readonly #entry: ServerEntry
   #merged: Merged
@@ -226,10 +263,17 @@ const NOTHING: Merged = Exit.succeed(none)
 
 const generationOf = ({ patch }: Slot): number => patch?.generation ?? 0
 
+/** Low to high, but what stands back comes after all that rank below hook. */
+const inOrderOfAsking = (sources: ReadonlyArray<HeaderSource>): ReadonlyArray<HeaderSource> => [
+  ...sources.filter((source) => source.rank < Rank.hook && source.standsBackFor === undefined),
+  ...sources.filter((source) => source.standsBackFor !== undefined),
+  ...sources.filter((source) => source.rank >= Rank.hook && source.standsBackFor === undefined)
+]
+
 /**
  * The sources to ask about a refusal, in order (design rule 6): the one whose Authorization was sent and no other;
- * where none was sent, those that take challenges, highest first. A 403 concerns a helper's credential alone, and
- * only where it is not about scope.
+ * where none was sent, those that take challenges, highest first, and last what stands back. A 403 that is about scope
+ * concerns what can sign in, any other a helper's credential alone.
  */
 const challenged = (
   slots: ReadonlyArray<Slot>,
@@ -240,7 +284,14 @@ const challenged = (
   const candidates = slots
     .filter(({ source }) => source.challenge !== undefined && (winner === undefined || source.id === winner))
     .toReversed()
-  if (response.status === 401) return candidates
-  if (response.status !== 403 || /\binsufficient_scope\b/.test(response.wwwAuthenticate ?? "")) return []
-  return candidates.filter(({ source }) => source.id === "helper")
+  if (response.status === 401) {
+    return [
+      ...candidates.filter(({ source }) => source.standsBackFor === undefined),
+      ...candidates.filter(({ source }) => source.standsBackFor !== undefined)
+    ]
+  }
+  if (response.status !== 403) return []
+  return /\binsufficient_scope\b/.test(response.wwwAuthenticate ?? "")
+    ? candidates.filter(({ source }) => source.signIn !== undefined)
+    : candidates.filter(({ source }) => source.id === "helper")
 }

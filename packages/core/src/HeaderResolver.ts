@@ -51,6 +51,16 @@ export interface ConnectionHeaders {
    * caller's. The URL stays what it was when the connection opened.
    */
   readonly reconnect: Effect.Effect<void, HeaderError>
+  /**
+   * Signs `owner` in at the server; `false` where no source can. For who makes a connection that failed with
+   * `SignInRequired`, and for a person who asks for it; never inside a request.
+   */
+  readonly signIn: (owner: CallContext) => Effect.Effect<boolean, HeaderError>
+}
+
+/** Headers, and what there is to say about them. */
+interface ExplainedHeaders extends ConnectionHeaders {
+  readonly explain: (call: CallContext) => Effect.Effect<ReadonlyArray<Provenance>, HeaderError>
 }
 
 export class HeaderResolver extends Context.Service<
@@ -133,7 +143,7 @@ export const make = Effect.gen(function* () {
   const open = Effect.fnUntraced(function* (
     entry: ServerEntry,
     owner: CallContext
-  ): Effect.fn.Return<ConnectionHeaders, HeaderError, Scope.Scope> {
+  ): Effect.fn.Return<ExplainedHeaders, HeaderError, Scope.Scope> {
     const url = yield* Effect.provide(ServerUrl.evaluate(entry), services)
     const answers = yield* acquireAnswers(entry, owner)
     const connection = new ConnectionSources({ entry, sources, answers, clock })
@@ -146,18 +156,15 @@ export const make = Effect.gen(function* () {
         Effect.onExit(connection.challenge(call, sent, response), (exit) =>
           Telemetry.countChallenge(response.status, exit)
         ),
-      reconnect: Effect.suspend(() => connection.reconnect())
+      reconnect: Effect.suspend(() => connection.reconnect()),
+      signIn: (owner) => Effect.suspend(() => connection.signIn(owner)),
+      explain: (call) => Effect.map(connection.resolve(call), (resolved) => connection.explain(resolved))
     }
   })
 
   return HeaderResolver.of({
     open,
-    explain: (entry, call) =>
-      Effect.scoped(
-        Effect.flatMap(open(entry, call), (headers) =>
-          Effect.map(headers.resolve(call), (resolved) => resolved.provenance)
-        )
-      )
+    explain: (entry, call) => Effect.scoped(Effect.flatMap(open(entry, call), (headers) => headers.explain(call)))
   })
 })
 

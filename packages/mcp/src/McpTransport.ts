@@ -35,6 +35,9 @@ export class McpTransport extends Context.Service<
      * The connection of `owner` (default: the current call) to a server, by name or as an entry.
      *
      * One connection per principal and server while any scope holds it; the last scope to close ends it.
+     *
+     * Where it cannot be made since nobody is signed in, it signs `owner` in, once, and connects again. Nothing else
+     * here signs in, no request ever does: they fail with `SignInRequired`.
      */
     readonly connect: (
       server: string | ServerEntry,
@@ -45,7 +48,7 @@ export class McpTransport extends Context.Service<
      * of `owner` (default: the current call).
      *
      * What the client sends within {@link call} carries the headers of its caller, everything else those of `owner`.
-     * Each is for one client, to connect once; closing the client closes it, and so does the scope.
+     * Each is for one client, to connect once; closing the client closes it, and so does the scope. It never signs in.
      */
     readonly transport: (
       server: string | ServerEntry,
@@ -55,7 +58,8 @@ export class McpTransport extends Context.Service<
      * A fetch all of whose requests are those of one call (default: the current one), for code that builds a transport
      * of its own. A client that several sessions share needs {@link transport}.
      *
-     * It rejects with an `McpError`. When the scope closes, what is under way is aborted and nothing more is sent.
+     * It rejects with an `McpError`. When the scope closes, what is under way is aborted and nothing more is sent. It
+     * never signs in.
      */
     readonly fetch: (
       server: string | ServerEntry,
@@ -65,7 +69,7 @@ export class McpTransport extends Context.Service<
      * An `HttpClient` for `McpClient.http` of `effect/ai`: a request carries the headers of the `CurrentCall` of the
      * fiber that runs it, what the client sends for itself those of `owner` (default: the current call).
      *
-     * Its errors have the `McpError` as their cause. When the scope closes, nothing more is sent.
+     * Its errors have the `McpError` as their cause. When the scope closes, nothing more is sent. It never signs in.
      */
     readonly httpClient: (
       server: string | ServerEntry,
@@ -100,7 +104,15 @@ export const make = Effect.gen(function* () {
     const { entry, owner } = key
     const way = entry.endpoint.type === "stdio" ? wayToProgram(key) : yield* wayToUrl(key)
     const { open } = yield* Effect.promise(() => import("./SdkConnection.ts"))
-    return yield* open({ entry, owner, way, services, nextCallId, eras })
+    // A scope of its own, so that nothing of an attempt that failed is left when the next one begins.
+    const connected = forgetting(open({ entry, owner, way, services, nextCallId, eras }))
+    if (way._tag === "Stdio") return yield* connected
+    return yield* Effect.catchIf(connected, needsSignIn, (error) =>
+      way.headers.signIn(owner).pipe(
+        Effect.mapError((error) => new McpError({ server: entry.name, reason: new HeadersFailed({ error }) })),
+        Effect.flatMap((signedIn) => (signedIn ? connected : Effect.fail(error)))
+      )
+    )
   })
 
   const transport = Effect.fn("McpTransport.transport")(function* (
@@ -174,12 +186,8 @@ export const make = Effect.gen(function* () {
   ): Effect.fn.Return<McpConnection, McpError, Scope.Scope> {
     const entry = yield* entryOf(server)
     const owner = { ...(named ?? (yield* CurrentCall)), server: entry.name }
-    // A scope of its own, so that one that failed is forgotten at once and the next attempt begins anew.
-    const held = yield* Scope.fork(yield* Effect.scope)
-    return yield* RcMap.get(connections, new ConnectionKey(entry, owner)).pipe(
-      Scope.provide(held),
-      Effect.onExit((exit) => (Exit.isFailure(exit) ? Scope.close(held, exit) : Effect.void))
-    )
+    // So that one that failed is forgotten at once and the next attempt begins anew.
+    return yield* forgetting(RcMap.get(connections, new ConnectionKey(entry, owner)))
   })
 
   return McpTransport.of({ connect, transport, fetch, httpClient })
@@ -190,6 +198,20 @@ export const layer: Layer.Layer<McpTransport, never, McpConfig | HeaderResolver 
   McpTransport,
   make
 )
+
+/** Runs it in a scope of its own, which closes at once where it fails. */
+const forgetting = Effect.fnUntraced(function* <A, E>(
+  effect: Effect.Effect<A, E, Scope.Scope>
+): Effect.fn.Return<A, E, Scope.Scope> {
+  const held = yield* Scope.fork(yield* Effect.scope)
+  return yield* effect.pipe(
+    Scope.provide(held),
+    Effect.onExit((exit) => (Exit.isFailure(exit) ? Scope.close(held, exit) : Effect.void))
+  )
+})
+
+const needsSignIn = ({ reason }: McpError): boolean =>
+  reason._tag === "HeadersFailed" && reason.error.reason._tag === "SignInRequired"
 
 /** What a connection is kept under: the principal and the entry. Who opened it is carried along. */
 class ConnectionKey implements Equal.Equal {

@@ -124,7 +124,8 @@ describe("the fetch of a connection", () => {
             })
           ),
         challenge: () => Effect.succeed("give up" as const),
-        reconnect: Effect.void
+        reconnect: Effect.void,
+        signIn: () => Effect.succeed(false)
       }
     })
     return { fetch, correlation, owner }

@@ -62,6 +62,11 @@ export class ResolvedHeaders {
     return field?.set === undefined ? undefined : field.provenance
   }
 
+  /** Whether a field is sent, by name without regard to case. */
+  has(name: string): boolean {
+    return this.#fields.get(name)?.set !== undefined
+  }
+
   /**
    * The fields in plain text: the single exit. Called where the request is written, and by a hook's own copy.
    */

@@ -109,6 +109,21 @@ export interface CredentialField {
   readonly place: Place
 }
 
+/** How somebody signs in at the authorization server of a server; what is not said is found out or registered. */
+export interface OAuthSettings {
+  /** Of a client that was registered beforehand. */
+  readonly clientId?: Template
+  /** Only with `clientId`. */
+  readonly clientSecret?: Template
+  /** Asked for beside those that the server names. Default: the server's alone. */
+  readonly scopes?: ReadonlyArray<string>
+  /** The port of 127.0.0.1 that a sign-in ends at; 0, the default, is any that is free. */
+  readonly callbackPort?: number
+  /** The https URL of a client id metadata document, which is the client's id where the server takes such. */
+  readonly clientMetadataUrl?: string
+  readonly place: Place
+}
+
 /** A module whose default export has an `mcp.call.before` function. */
 export interface HookModule {
   /** Absolute path. */
@@ -145,6 +160,8 @@ export interface ServerEntry {
   readonly credentials: ReadonlyArray<CredentialField>
   /** Whether OAuth may be used: where the server asks for it (`auto`, default), from the start, or never. */
   readonly auth: "auto" | "oauth" | "none"
+  /** How to sign in, where the entry says. */
+  readonly oauth?: OAuthSettings
   /** In the order they run. */
   readonly hooks: ReadonlyArray<HookModule>
   /** Milliseconds for connecting, default 30,000. */

@@ -50,17 +50,24 @@ export interface HeaderSource {
    */
   readonly applies?: (entry: ServerEntry) => boolean
   /**
+   * A field whose value others supply where they can: the source is not asked where the sources that rank below hook,
+   * lower and higher ones, come to a value for it. Only with lifetime `call`. Default: it is always asked.
+   *
+   * Of a refusal that concerns no source's Authorization such a source is told after all others.
+   */
+  readonly standsBackFor?: string
+  /**
    * The fields for a call; `soFar` gives what the sources below yielded, for a hook.
    *
    * A source that can answer at once returns an `Exit`, such as `Exit.succeed(patch)` or `Effect.succeed(patch)`: it is
    * read on the spot. Any other effect is run and awaited, which costs the call a fiber. What has nothing to say is best
-   * one and the same empty patch. `generation` is left 0: the resolver counts.
+   * one and the same empty patch. With lifetime `connection`, `generation` is left 0: the resolver counts.
    */
   readonly resolve: (entry: ServerEntry, call: CallContext, soFar: SoFar) => Effect.Effect<HeaderPatch, HeaderError>
   /**
    * Asked once when the server refused what was sent: whether asking `resolve` again can yield something new.
    *
-   * Absent where the source has nothing to renew.
+   * Absent where the source has nothing to renew. A 403 about scope reaches only a source that can sign in.
    */
   readonly challenge?: (
     entry: ServerEntry,
@@ -68,4 +75,9 @@ export interface HeaderSource {
     sent: ResolvedHeaders,
     response: ChallengeResponse
   ) => Effect.Effect<boolean, HeaderError>
+  /**
+   * Signs `owner` in at the server, with the person's help where it needs that, so that `resolve` has something to give.
+   * Run where a connection is made and where a person asks for it, never inside a request.
+   */
+  readonly signIn?: (entry: ServerEntry, owner: CallContext) => Effect.Effect<void, HeaderError>
 }

@@ -8,7 +8,8 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type { CallContext } from "../call/CallContext.ts"
-import { HeaderError, type HeaderErrorReason } from "../headers/HeaderError.ts"
+import { HeaderError, type HeaderErrorReason, HeaderInvalid } from "../headers/HeaderError.ts"
+import { foldName } from "../headers/HeaderField.ts"
 import * as HeaderPatch from "../headers/HeaderPatch.ts"
 import type { HelperOutput } from "../helper/HelperOutput.ts"
 import { HelperRunner } from "../helper/HelperRunner.ts"
@@ -53,6 +54,8 @@ export const make: Effect.Effect<HeaderSource, never, HelperRunner> = Effect.gen
 
     const run = Effect.flatMap(runner.run(helper, entry), (output) => toPatch(entry, helper, output))
     const patch = yield* helper.onFailure === "fail" ? run : Effect.catch(run, (error) => withoutHelper(entry, error))
+    const conflict = conflictWithOAuth(entry, helper, patch)
+    if (conflict !== undefined) return yield* conflict
     const until = reusableUntil(helper, patch, yield* Clock.currentTimeMillis)
     if (until !== undefined) {
       const principals = kept.get(entry) ?? new Map<string, Kept>()
@@ -95,6 +98,17 @@ const toPatch = Effect.fnUntraced(function* (
   const lifetime = output.expires - (yield* Clock.currentTimeMillis)
   return { ...patch, expiresAt: output.expires - Math.min(EXPIRY_MARGIN, Math.max(0, lifetime) * EXPIRY_MARGIN_PART) }
 })
+
+/** Where an entry says that somebody signs in, its helper cannot say who the caller is (design rule 1). */
+const conflictWithOAuth = (entry: ServerEntry, helper: Helper, patch: HeaderPatch.HeaderPatch) => {
+  const field = patch.set.find(({ name }) => foldName(name) === "authorization")
+  if (entry.auth !== "oauth" || field === undefined) return undefined
+  const rule =
+    `the helper prints it, and ${formatPlace(entry.place)} says "auth": "oauth"; set "auth" to "none", ` +
+    "or have the helper print no Authorization"
+  const reason = new HeaderInvalid({ field: field.name, rule, place: helper.place })
+  return new HeaderError({ server: entry.name, source: ID, reason })
+}
 
 const withoutHelper = (entry: ServerEntry, error: HeaderError) =>
   NEVER_OVERLOOKED.has(error.reason._tag)

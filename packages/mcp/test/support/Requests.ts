@@ -81,6 +81,7 @@ export const make = Effect.fnUntraced(function* (
         return Effect.succeed("give up" as const)
       },
       reconnect: Effect.void,
+      signIn: () => Effect.succeed(false),
       ...options.headers
     }
   })

@@ -28,6 +28,8 @@ export interface ResolverOptions {
   readonly fields?: Readonly<Record<string, string>>
   /** Default: the entry's own, as text. */
   readonly url?: string
+  /** What signing in does. Default: no source can. */
+  readonly signIn?: (owner: CallContext) => Effect.Effect<void, HeaderError>
 }
 
 export interface ResolverState {
@@ -90,7 +92,9 @@ export const make = (options: ResolverOptions = {}) => {
           yield* renewal(sentGeneration)
           return "retry" as const
         }),
-      reconnect: Effect.sync(() => void state.reconnects++)
+      reconnect: Effect.sync(() => void state.reconnects++),
+      signIn: (signer: CallContext) =>
+        options.signIn === undefined ? Effect.succeed(false) : Effect.as(options.signIn(signer), true)
     }
   })
   const layer = Layer.succeed(HeaderResolver, { open, explain: () => Effect.succeed([]) })

@@ -36,6 +36,7 @@ export type ResolverCall =
       readonly response: ChallengeResponse
     }
   | { readonly _tag: "Reconnect"; readonly server: string }
+  | { readonly _tag: "SignIn"; readonly server: string; readonly owner: CallContext }
 
 /** What the mock was asked. */
 export class MockHeaderResolver extends Context.Service<
@@ -54,6 +55,8 @@ export type MockHeaders =
 export interface MockHeaderResolverOptions {
   /** What a refusal leads to. Default `give up`. */
   readonly challenge?: "retry" | "give up"
+  /** Whether there is a source that signs in. Default: there is none. */
+  readonly signsIn?: boolean
 }
 
 /** Every call carries `headers`. */
@@ -77,7 +80,8 @@ export const layer = (
             resolve: (call) => Effect.andThen(note({ _tag: "Resolve", server, call }), resolved(entry, headers, call)),
             challenge: (call, _sent, response) =>
               Effect.as(note({ _tag: "Challenge", server, call, response }), options.challenge ?? "give up"),
-            reconnect: note({ _tag: "Reconnect", server })
+            reconnect: note({ _tag: "Reconnect", server }),
+            signIn: (owner) => Effect.as(note({ _tag: "SignIn", server, owner }), options.signsIn ?? false)
           }
         }),
         explain: (entry, call) =>
