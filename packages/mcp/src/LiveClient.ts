@@ -10,7 +10,6 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as PubSub from "effect/PubSub"
 import * as RcMap from "effect/RcMap"
 import * as RcRef from "effect/RcRef"
 import * as Scope from "effect/Scope"
@@ -45,8 +44,8 @@ export const make = Effect.fnUntraced(function* (
   const { entry, eras, owner, services, way } = options
   const scope = yield* Effect.scope
   const failed = (reason: McpErrorReason) => new McpError({ server: entry.name, reason })
-  const events = yield* ServerEvents.make
-  yield* Effect.addFinalizer(() => PubSub.shutdown(events))
+  const events = new ServerEvents.ServerEvents()
+  yield* Effect.addFinalizer(() => events.end)
   const subscribed = new Set<string>()
   const { logLevel } = Context.get(services, ClientFeatures)
   const limits = Context.get(services, HttpLimits)
@@ -71,7 +70,7 @@ export const make = Effect.fnUntraced(function* (
     Effect.catch((error) => Effect.logWarning(`${error.message}; what the server should say unasked may be missing`))
   )
   const onrenewed = () => {
-    PubSub.publishUnsafe(events, { _tag: "Renewed" })
+    events.publish({ _tag: "Renewed" })
     Effect.runForkWith(services)(tell)
   }
 
@@ -169,9 +168,9 @@ export const make = Effect.fnUntraced(function* (
     invoke,
     events: Stream.unwrap(
       Effect.gen(function* () {
-        const subscriber = yield* PubSub.subscribe(events)
+        const listener = yield* events.listener
         yield* RcRef.get(lists)
-        return Stream.fromSubscription(subscriber)
+        return Stream.fromQueue(listener)
       })
     ),
     subscribeResource: Effect.fnUntraced(function* (uri) {

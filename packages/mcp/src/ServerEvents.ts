@@ -13,10 +13,12 @@ import {
   ProtocolError,
   type SubscriptionFilter
 } from "@modelcontextprotocol/client"
+import type * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as PubSub from "effect/PubSub"
+import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
+import type * as Scope from "effect/Scope"
 import { CALM } from "./Renewal.ts"
 
 /** A list is not what it was: list it again. */
@@ -52,23 +54,44 @@ export const HELD = 256
 /** Milliseconds that a modern server has to say that it heard who listens. */
 const ACKNOWLEDGE_TIMEOUT = 30_000
 
-export type ServerEvents = PubSub.PubSub<ServerEvent>
+/** Those who listen on a connection; nothing is kept where nobody does. */
+export class ServerEvents {
+  readonly #listeners = new Set<Queue.Queue<ServerEvent, Cause.Done>>()
 
-export const make: Effect.Effect<ServerEvents> = PubSub.sliding<ServerEvent>(HELD)
+  publish(event: ServerEvent): void {
+    for (const listener of this.#listeners) Queue.offerUnsafe(listener, event)
+  }
+
+  /** Everything from now on, until the scope closes. */
+  readonly listener: Effect.Effect<Queue.Dequeue<ServerEvent, Cause.Done>, never, Scope.Scope> = Effect.acquireRelease(
+    Effect.tap(Queue.sliding<ServerEvent, Cause.Done>(HELD), (queue) =>
+      Effect.sync(() => void this.#listeners.add(queue))
+    ),
+    (queue) => {
+      this.#listeners.delete(queue)
+      return Queue.shutdown(queue)
+    }
+  )
+
+  /** Ends all that listen. */
+  readonly end: Effect.Effect<void> = Effect.suspend(() =>
+    Effect.forEach(this.#listeners, (listener) => Queue.end(listener), { discard: true })
+  )
+}
 
 /** Has what a client is told become events. */
 export const publish = (client: Client, events: ServerEvents): void => {
   const listChanged = (list: ListChanged["list"]) => () => {
-    PubSub.publishUnsafe(events, { _tag: "ListChanged", list })
+    events.publish({ _tag: "ListChanged", list })
   }
   client.setNotificationHandler("notifications/tools/list_changed", listChanged("tools"))
   client.setNotificationHandler("notifications/prompts/list_changed", listChanged("prompts"))
   client.setNotificationHandler("notifications/resources/list_changed", listChanged("resources"))
   client.setNotificationHandler("notifications/resources/updated", ({ params: { uri } }) => {
-    PubSub.publishUnsafe(events, { _tag: "ResourceUpdated", uri })
+    events.publish({ _tag: "ResourceUpdated", uri })
   })
   client.setNotificationHandler("notifications/message", ({ params: { data, level, logger } }) => {
-    PubSub.publishUnsafe(events, { _tag: "LogMessage", level, logger, data })
+    events.publish({ _tag: "LogMessage", level, logger, data })
   })
 }
 
@@ -94,7 +117,7 @@ export const listen = Effect.fnUntraced(function* (
   let opened = 0
   const acknowledged = () => {
     heard()
-    if (++opened > 1) PubSub.publishUnsafe(events, { _tag: "Renewed" })
+    if (++opened > 1) events.publish({ _tag: "Renewed" })
   }
   for (;;) {
     const client = clientOf()

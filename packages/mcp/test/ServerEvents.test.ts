@@ -2,9 +2,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ClientFeatures } from "@letterhead/mcp/ClientFeatures"
 import type { McpConnection } from "@letterhead/mcp/McpConnection"
-import type { ServerEvent } from "@letterhead/mcp/ServerEvents"
+import { HELD, type ServerEvent } from "@letterhead/mcp/ServerEvents"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Harness from "./support/Harness.ts"
@@ -127,6 +129,38 @@ describe("changes of lists", () => {
       )
       yield* harness.server.notifyChanged("tools")
       yield* Harness.until(Effect.sync(() => heard.some(({ _tag }) => _tag === "ListChanged")))
+    })
+  )
+})
+
+/** The last of a few more than are held. */
+const isLast = (event: ServerEvent | undefined): boolean =>
+  event?._tag === "LogMessage" && event.data === `message ${HELD + 49}`
+
+describe("a listener", () => {
+  it.live("that takes nothing holds the newest 256, and hears the end of the connection", () =>
+    Effect.gen(function* () {
+      const harness = yield* Harness.make({ era: "legacy" })
+      const scope = yield* Scope.make()
+      const connection = yield* Scope.provide(harness.connect, scope)
+      const heard: Array<ServerEvent> = []
+      const gate = yield* Deferred.make<void>()
+      const listen = Stream.runForEach(connection.events, (event) =>
+        Effect.andThen(
+          Deferred.await(gate),
+          Effect.sync(() => void heard.push(event))
+        )
+      )
+      const fiber = yield* Effect.forkChild(listen, { startImmediately: true })
+      const others = yield* Scope.provide(collect(connection), scope)
+      for (let index = 0; index < HELD + 50; index += 1) yield* harness.server.log(`message ${index}`)
+      yield* Harness.until(Effect.sync(() => isLast(others.at(-1))))
+      yield* Deferred.succeed(gate, undefined)
+      yield* Harness.until(Effect.sync(() => isLast(heard.at(-1))))
+      assert.isAtLeast(heard.length, HELD)
+      assert.isBelow(heard.length, HELD + 50)
+      yield* Scope.close(scope, Exit.void)
+      yield* Fiber.join(fiber)
     })
   )
 })

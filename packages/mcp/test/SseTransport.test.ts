@@ -1,5 +1,6 @@
 /** Servers that speak the deprecated HTTP+SSE transport; faults F47, F59, F61 and F82. */
 import { assert, describe, it } from "@effect/vitest"
+import * as McpTransport from "@letterhead/mcp/McpTransport"
 import * as EntryFixture from "@letterhead/testing/EntryFixture"
 import * as LoopbackListener from "@letterhead/testing/LoopbackListener"
 import * as LoopbackServerFault from "@letterhead/testing/LoopbackServerFault"
@@ -9,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
+import * as Clients from "./support/Clients.ts"
 import * as Harness from "./support/Harness.ts"
 import { ownerMark } from "./support/Resolver.ts"
 
@@ -40,7 +42,12 @@ const make = Effect.fnUntraced(function* ({
   })
   const connect = harness.transport.connect(entry, { principal: "ada" })
   const nothingHeld = Harness.until(Effect.sync(() => harness.correlations.every(({ size }) => size === 0)))
-  return { server, resolver: harness.resolver, connect, nothingHeld }
+  /** The service, for whoever connects to `example`. */
+  const service: typeof harness.transport = {
+    ...harness.transport,
+    transport: (_name, owner) => harness.transport.transport(entry, owner)
+  }
+  return { server, resolver: harness.resolver, connect, service, nothingHeld }
 })
 
 const isGet = (request: RecordedRequest) => request.httpMethod === "GET"
@@ -230,6 +237,39 @@ describe("the endpoint that the server names", () => {
       yield* Harness.until(Effect.map(server.sessions, (sessions) => sessions.length === 0))
     })
   )
+})
+
+describe("a runtime's own client", () => {
+  for (const client of ["SDK 1", "SDK 2"] as const) {
+    for (const type of ["sse", "auto"] as const) {
+      it.live(`reaches such a server, each call with the headers of its session (${client}, ${type})`, () =>
+        Effect.gen(function* () {
+          const { server, service, nothingHeld } = yield* make({ type })
+          const runtime = yield* Clients.connect(client, service, { principal: "ada" })
+          const sessions = Array.from({ length: 50 }, (_, index) => `session-${index}`)
+          const answers = yield* Effect.forEach(
+            sessions,
+            (session) =>
+              McpTransport.call((options) => runtime.callTool("echo", { session }, options)).pipe(
+                Harness.asSession(session)
+              ),
+            { concurrency: "unbounded" }
+          )
+          assert.deepStrictEqual(
+            answers.map(([text]) => text),
+            sessions.map((session) => JSON.stringify({ session }))
+          )
+          const slow = McpTransport.call((options) => runtime.callTool("slow", { session: "one", ms: 60_000 }, options))
+          const fiber = yield* Effect.forkChild(slow.pipe(Harness.asSession("one")))
+          yield* Harness.until(Effect.map(server.slowCalls, (calls) => calls.length === 1))
+          yield* Fiber.interrupt(fiber)
+          yield* Harness.until(Effect.map(server.slowCalls, ([call]) => call?.outcome === "cancelled"))
+          assert.deepStrictEqual(Harness.crossed(yield* server.requests), [])
+          yield* nothingHeld
+        })
+      )
+    }
+  }
 })
 
 describe("the life of a connection", () => {
