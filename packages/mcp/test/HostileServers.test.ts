@@ -29,6 +29,12 @@ const against = Effect.fnUntraced(function* (
   return { seen, ...(yield* Requests.make({ url: `${origin}/mcp`, ...options })) }
 })
 
+/** An event stream that says nothing for so long, then one thing. */
+const doneAfter = (milliseconds: number) => (response: ServerResponse) => {
+  response.writeHead(200, EVENTS).flushHeaders()
+  setTimeout(() => response.end("data: done\n\n"), milliseconds).unref()
+}
+
 /** A server of bare bytes. */
 const bytes = (onConnection: (socket: Net.Socket) => void) =>
   Effect.gen(function* () {
@@ -221,15 +227,11 @@ describe("a stream without a byte and without an end", () => {
 
   it.live("F59: over HTTP+SSE it is given twice the time while a call waits for its answer, and no more", () =>
     Effect.gen(function* () {
-      const answer = (after: number) => (response: ServerResponse) => {
-        response.writeHead(200, EVENTS).flushHeaders()
-        setTimeout(() => response.end("data: done\n\n"), after)
-      }
       const options = { limits: { silence: 400 }, paths: "origin" } as const
-      const slow = yield* against(answer(600), options)
+      const slow = yield* against(doneAfter(600), options)
       slow.correlation.open(99, slow.call("one"))
       assert.strictEqual(yield* Effect.flatMap(slow.send("", { http: "GET" }), Requests.text), "data: done\n\n")
-      const dead = yield* against(answer(60_000), options)
+      const dead = yield* against(doneAfter(60_000), options)
       dead.correlation.open(99, dead.call("one"))
       const reason = yield* Effect.flip(Effect.flatMap(dead.send("", { http: "GET" }), Requests.text))
       assert.include(reason.message, "silent")
