@@ -2,7 +2,8 @@
  * The client of a connection at the moment, the calls made with it, and what its server says.
  *
  * A client whose era was taken from what was known before may be of the wrong one. Then the first refusal says so: the
- * era is asked for, once for all, and where it is another, the calls that were refused are made anew.
+ * era is asked for, once for all, and where it is another, the calls that were refused are made anew. One that the
+ * server may have taken is not.
  */
 import type { Client } from "@modelcontextprotocol/client"
 import * as Context from "effect/Context"
@@ -116,7 +117,9 @@ export const make = Effect.fnUntraced(function* (
         Effect.catchIf(
           (error) => SdkClient.contradictsEra(error.reason),
           (error) =>
-            Effect.flatMap(reconsider(used), (other) => (other === undefined ? Effect.fail(error) : made(other)))
+            Effect.flatMap(reconsider(used), (other) =>
+              other === undefined || !SdkClient.isRefusal(error.reason) ? Effect.fail(error) : made(other)
+            )
         )
       )
     })

@@ -78,10 +78,13 @@ export const open = Effect.fnUntraced(function* (
 })
 
 /** Whether a failure may come of an era that the server does not speak, and not of the call or the network. */
-export const contradictsEra = (reason: McpErrorReason): boolean => {
-  if (reason._tag === "HttpFailed") return reason.status >= 400 && reason.status < 500 && !PASSING.has(reason.status)
-  return reason._tag === "ProtocolFailed" && (reason.code === undefined || CONTRADICTIONS.has(reason.code))
-}
+export const contradictsEra = (reason: McpErrorReason): boolean =>
+  isRefusal(reason) ||
+  (reason._tag === "ProtocolFailed" && (reason.code === undefined || CONTRADICTIONS.has(reason.code)))
+
+/** Whether it is such a failure, and the server has done nothing. */
+export const isRefusal = (reason: McpErrorReason): boolean =>
+  reason._tag === "HttpFailed" && reason.status >= 400 && reason.status < 500 && !PASSING.has(reason.status)
 
 /** Of these nothing is learned (fault F85). */
 const PASSING: ReadonlySet<number> = new Set([408, 429, 431])

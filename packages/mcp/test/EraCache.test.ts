@@ -183,6 +183,27 @@ describe("a server that was connected to before", () => {
     })
   )
 
+  it.live("of the modern era that is so no more, and has done what it was asked, is not asked to do it again", () =>
+    Effect.gen(function* () {
+      const harness = yield* Harness.make({ era: "both" })
+      yield* Effect.scoped(harness.connect)
+      yield* harness.server.demand(legacyOnly)
+      yield* harness.server.clear
+      const connection = yield* harness.transport.connect("example", { principal: "ada" })
+      // As a server of the legacy era without sessions, whose results do not say what kind they are.
+      yield* harness.server.respondNext({
+        status: 200,
+        headers: { "content-type": "application/json" },
+        body: ({ rpcId }) => JSON.stringify({ jsonrpc: "2.0", id: rpcId, result: { content: [] } }),
+        when: isCall
+      })
+      assert.strictEqual((yield* Harness.reasonOf(echo(connection)))._tag, "ProtocolFailed")
+      assert.strictEqual((yield* harness.server.requests).filter(isCall).length, 1)
+      yield* echo(connection)
+      assert.strictEqual(connection.era, "legacy")
+    })
+  )
+
   it.live("of the modern era that refuses one call is asked once, and the refusal is the call's", () =>
     Effect.gen(function* () {
       const harness = yield* Harness.make({ era: "both" })
