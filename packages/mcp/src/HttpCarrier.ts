@@ -5,8 +5,9 @@
  * Management). Where that is a stream that was to be resumed, the carrier says so itself, and opens no stream any more:
  * the SDK would ask for it again and again.
  */
-import { type FetchLike, type ReconnectionScheduler, StreamableHTTPClientTransport } from "@modelcontextprotocol/client"
+import type { FetchLike, ReconnectionScheduler } from "@modelcontextprotocol/client"
 import type { Carrier, Lost } from "./Carrier.ts"
+import { DirectTransport, type Post } from "./DirectTransport.ts"
 import { ConnectionClosed } from "./McpError.ts"
 import { RequestFailure } from "./RequestFailure.ts"
 
@@ -25,12 +26,14 @@ export interface HttpCarrierOptions {
   readonly url: URL
   /** Puts the headers on. */
   readonly fetch: FetchLike
+  /** The same for a request of JSON-RPC. */
+  readonly post: Post
   readonly lost: Lost
   /** A number from 0 to 1. */
   readonly chance: () => number
 }
 
-export const make = ({ url, fetch, lost, chance }: HttpCarrierOptions): Carrier => {
+export const make = ({ url, fetch, post, lost, chance }: HttpCarrierOptions): Carrier => {
   const retries = new StreamRetries(chance)
   let over = false
   let streamed = false
@@ -51,7 +54,8 @@ export const make = ({ url, fetch, lost, chance }: HttpCarrierOptions): Carrier 
     over = true
     retries.stop()
   }
-  const transport = new StreamableHTTPClientTransport(url, {
+  const transport = new DirectTransport(url, {
+    post,
     fetch: (target, init) => (init?.method === "GET" ? openStream(target, init) : fetch(target, init)),
     reconnectionOptions: RECONNECTION,
     reconnectionScheduler: retries.schedule

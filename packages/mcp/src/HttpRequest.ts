@@ -9,9 +9,15 @@ import * as ContentDecoding from "./ContentDecoding.ts"
 
 export type Init = NonNullable<Parameters<FetchLike>[1]>
 
+/** What `Headers` and a `Map` of names in lower case have in common. */
+export interface HeaderList {
+  get(name: string): string | null | undefined
+  forEach(visit: (value: string, name: string) => void): void
+}
+
 export interface HttpRequest {
   readonly method: string
-  readonly headers: Headers
+  readonly headers: HeaderList
   readonly body: string | Uint8Array | null
 }
 

@@ -87,14 +87,14 @@ const byHttp = Effect.fnUntraced(function* (
   owner: Call
 ): Effect.fn.Return<Carriers> {
   const request = { server: name, headers, correlation, owner, dispatcher }
-  const { fetch } = new RequestHeaders(request)
+  const { fetch, post } = new RequestHeaders(request)
   const { fetch: fetchAnyPath } = new RequestHeaders({ ...request, paths: "origin" })
   const random = yield* Random.Random
   const chance = () => random.nextDoubleUnsafe()
   const make = (kind: CarrierKind, lost: Lost): Carrier =>
     kind === "sse"
       ? SseTransport.make({ url: headers.url, fetch: fetchAnyPath, lost })
-      : HttpCarrier.make({ url: headers.url, fetch, lost, chance })
+      : HttpCarrier.make({ url: headers.url, fetch, post, lost, chance })
 
   return {
     kind: endpoint.type === "http" && endpoint.transport === "sse" ? "sse" : "http",

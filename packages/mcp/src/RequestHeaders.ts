@@ -21,6 +21,7 @@ import * as Option from "effect/Option"
 import type { Dispatcher } from "undici"
 import type { Call } from "./Call.ts"
 import type { CallCorrelation } from "./CallCorrelation.ts"
+import type { Post } from "./DirectTransport.ts"
 import { proxyOf } from "./HttpDispatcher.ts"
 import * as HttpExchange from "./HttpExchange.ts"
 import { HttpLimits } from "./HttpLimits.ts"
@@ -79,6 +80,14 @@ export class RequestHeaders {
 
   /** What the SDK's transport calls for each request: whose it is, the ids in it say. */
   readonly fetch: FetchLike = (input, init = {}) => this.#fetch(input, init, undefined)
+
+  /** Sends a request of JSON-RPC to the endpoint; whose it is, its id says. */
+  readonly post: Post = async (message, headers, body, signals) => {
+    for (const signal of signals) signal.throwIfAborted()
+    const subject = RequestSubject.ofMessage(message, this.#options.correlation)
+    const request = { method: "POST", headers, body }
+    return this.#send({ target: this.#endpoint, request, subject, signals: [...signals, subject.call.signal] })
+  }
 
   /** A fetch each of whose requests belongs to this call. */
   readonly fetchFor =

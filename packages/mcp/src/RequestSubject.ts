@@ -27,19 +27,25 @@ export interface RequestSubject {
 /** The subject of a request of a connection; what belongs to no call is the owner's. */
 export const find = (request: HttpRequest.HttpRequest, correlation: CallCorrelation, owner: Call): RequestSubject => {
   if (request.method === "GET") {
-    const eventId = request.headers.get("last-event-id")
-    const [call, ...others] = eventId === null ? [] : correlation.event(eventId)
+    const eventId = request.headers.get("last-event-id") ?? undefined
+    const [call, ...others] = eventId === undefined ? [] : correlation.event(eventId)
     if (others.length > 0) throw new RequestFailure(new ProtocolFailed(EVENT_AMBIGUOUS))
     const resumes = call !== undefined && call !== owner
-    return { call: call ?? owner, resumes, after: eventId ?? undefined, repeatable: resumes, watched: true }
+    return { call: call ?? owner, resumes, after: eventId, repeatable: resumes, watched: true }
   }
   if (request.method !== "POST") return { call: owner }
   const { method, id, cancels } = MessageHead.read(HttpRequest.textOf(request))
   // A reply to the server has an id too, of the server's own counting.
   if (method === undefined) return { call: owner }
-  if (id !== undefined) return requestOf(known(correlation.request(id)), method, id)
+  if (id !== undefined) return ofMessage({ id, method }, correlation)
   return { call: cancels === undefined ? owner : known(correlation.cancellation(cancels)) }
 }
+
+/** The subject of a request of JSON-RPC. */
+export const ofMessage = (
+  { id, method }: { readonly id: RequestId; readonly method: string },
+  correlation: CallCorrelation
+): RequestSubject => requestOf(known(correlation.request(id)), method, id)
 
 /** The subject of a request that is known to belong to a call. */
 export const of = (request: HttpRequest.HttpRequest, call: Call): RequestSubject => {
