@@ -41,6 +41,11 @@ export class CallCorrelation {
     return Array.from(this.#requests.values(), ({ id }) => id)
   }
 
+  /** The calls whose requests are under way. */
+  calls(): ReadonlySet<Call> {
+    return new Set(Array.from(this.#requests.values(), ({ call }) => call))
+  }
+
   /** The requests that are under way in a session. */
   requestsIn(session: object): ReadonlyArray<RequestId> {
     return [...this.#requests.values()].flatMap((entry) => (entry.session === session ? [entry.id] : []))

@@ -7,19 +7,27 @@
  *
  * Guarantees: a call of another principal than the connection's is refused before anything is sent; a call that ended
  * sends nothing more, whatever the era; its stream is not resumed; a request that the server never got is not cancelled
- * there; a request that will not be answered any more is answered with an error at once. What a request of a call fails
- * with has what was sent masked.
+ * there; a request that will not be answered any more is answered with an error at once. What was sent is masked in every
+ * error that comes back, also where a client reads it that is not ours (fault F83).
  */
-import type { JSONRPCMessage, JSONRPCRequest, Transport, TransportSendOptions } from "@modelcontextprotocol/client"
+import type { ResolvedHeaders } from "@letterhead/core/headers/ResolvedHeaders"
+import type {
+  JSONRPCErrorResponse,
+  JSONRPCMessage,
+  JSONRPCRequest,
+  Transport,
+  TransportSendOptions
+} from "@modelcontextprotocol/client"
 import * as Context from "effect/Context"
 import type { Call } from "./Call.ts"
 import type { CallCorrelation, RequestId } from "./CallCorrelation.ts"
 import { carried } from "./CarriedCall.ts"
 import { ConnectionClosed, type McpErrorReason, PrincipalMismatch } from "./McpError.ts"
+import * as Masking from "./Masking.ts"
 import * as MessageFacts from "./MessageFacts.ts"
-import { isAnswer, isRequest } from "./MessageKind.ts"
+import { isAnswer, isRequest, isResult } from "./MessageKind.ts"
 import type { RenewableTransport } from "./RenewableTransport.ts"
-import { RequestFailure } from "./RequestFailure.ts"
+import * as RequestFailure from "./RequestFailure.ts"
 import { cancelledId } from "./SessionMessages.ts"
 import * as SdkFailure from "./SdkFailure.ts"
 
@@ -61,14 +69,13 @@ export class CorrelatingTransport implements Transport {
     this.#owner = owner
     const handlers: Pick<Transport, "onclose" | "onerror" | "onmessage"> = {
       onclose: () => this.onclose?.(),
-      onerror: (error) => this.onerror?.(error),
+      onerror: (error) => this.onerror?.(this.#shown(error)),
       onmessage: (message, extra) => {
-        if (isAnswer(message) && message.id !== undefined) {
-          const call = correlation.request(message.id)
-          if (call !== undefined) this.onanswer?.(call, message)
-          correlation.close(message.id)
-        }
-        this.onmessage?.(message, extra)
+        if (!isAnswer(message) || message.id === undefined) return this.onmessage?.(message, extra)
+        const call = correlation.request(message.id)
+        if (call !== undefined) this.onanswer?.(call, message)
+        correlation.close(message.id)
+        this.onmessage?.(isResult(message) ? message : masked(message, this.#sent(call)), extra)
       }
     }
     Object.assign(inner, handlers)
@@ -139,9 +146,22 @@ export class CorrelatingTransport implements Transport {
     } catch (error) {
       this.#correlation.close(message.id)
       // The SDK reads the errors of its own requests: they teach it the era.
-      if (call === this.#owner || ended.signal.aborted || error instanceof RequestFailure) throw error
-      throw new RequestFailure(SdkFailure.reason(error, call, this.#owner))
+      if (call === this.#owner || ended.signal.aborted || error instanceof RequestFailure.RequestFailure) throw error
+      throw new RequestFailure.RequestFailure(SdkFailure.reason(error, call, this.#owner))
     }
+  }
+
+  /** An error of the transport as whoever listens is shown it: ours, with what was sent masked. */
+  #shown(error: Error): Error {
+    if (RequestFailure.find(error) !== undefined) return error
+    const reason = SdkFailure.reason(error, this.#owner, this.#owner, this.#sent(undefined))
+    return new RequestFailure.RequestFailure(reason)
+  }
+
+  /** What an answer may quote: the headers of its call and of the connection; of all calls, where it is not known whose. */
+  #sent(call: Call | undefined): ReadonlyArray<ResolvedHeaders> {
+    const calls = call === undefined ? this.#correlation.calls() : [call]
+    return [...new Set([this.#owner, ...calls].flatMap(({ sent }) => sent))]
   }
 
   #callOf(message: JSONRPCRequest, options: TransportSendOptions | undefined): Call {
@@ -154,13 +174,13 @@ export class CorrelatingTransport implements Transport {
     )
     const connection = this.#owner.context.principal
     if (made.context.principal === connection) return made
-    throw new RequestFailure(new PrincipalMismatch({ connection, call: made.context.principal }))
+    throw new RequestFailure.RequestFailure(new PrincipalMismatch({ connection, call: made.context.principal }))
   }
 
   /** Answers a request that is still awaited and will not be answered. */
   #lose(id: RequestId, reason: McpErrorReason): void {
     if (!this.#correlation.drop(id)) return
-    const data = new RequestFailure(reason)
+    const data = new RequestFailure.RequestFailure(reason)
     this.onmessage?.({ jsonrpc: "2.0", id, error: { code: CONNECTION_CLOSED, message: reason.message, data } })
   }
 
@@ -180,6 +200,13 @@ export class CorrelatingTransport implements Transport {
     this.#cancelling.add(sending)
     return sending
   }
+}
+
+/** An error of JSON-RPC without the values of these headers. */
+const masked = (message: JSONRPCErrorResponse, sent: ReadonlyArray<ResolvedHeaders>): JSONRPCErrorResponse => {
+  const { data, message: text } = message.error
+  const error = { ...message.error, message: Masking.mask(text, sent) }
+  return { ...message, error: data === undefined ? error : { ...error, data: Masking.maskWithin(data, sent) } }
 }
 
 /** The code by which both SDKs tell their callers that a connection was closed. */

@@ -30,6 +30,14 @@ export const mask = (text: string, sent: ReadonlyArray<ResolvedHeaders>): string
   return [...secrets].toSorted((a, b) => b.length - a.length).reduce(replace, text)
 }
 
+/** A value of JSON with these values masked in all its texts. */
+export const maskWithin = (value: unknown, sent: ReadonlyArray<ResolvedHeaders>): unknown => {
+  if (typeof value === "string") return mask(value, sent)
+  if (Array.isArray(value)) return value.map((item) => maskWithin(item, sent))
+  if (typeof value !== "object" || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, maskWithin(item, sent)]))
+}
+
 /** The longest text that {@link mask} looks for; a cut text may end in a part of it. */
 export const longestForm = (sent: ReadonlyArray<ResolvedHeaders>): number =>
   Math.max(

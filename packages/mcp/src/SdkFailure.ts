@@ -22,8 +22,12 @@ import { messageOf } from "./Refusal.ts"
 import * as RequestFailure from "./RequestFailure.ts"
 
 /** The reason for a call, or for a connection that was being opened, to fail. */
-export const reason = (error: unknown, call: Call, owner: Call): McpErrorReason => {
-  const sent = [...call.sent, ...owner.sent]
+export const reason = (
+  error: unknown,
+  call: Call,
+  owner: Call,
+  sent: ReadonlyArray<ResolvedHeaders> = [...call.sent, ...owner.sent]
+): McpErrorReason => {
   const found = find(error, call, owner, sent)
   if (found !== undefined) return found
   if (error instanceof SyntaxError) return new ProtocolFailed({ code: undefined, description: NOT_JSON })

@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as McpTransport from "@letterhead/mcp/McpTransport"
 import type { RecordedRequest } from "@letterhead/testing/RecordedRequest"
 import * as Effect from "effect/Effect"
+import { inspect } from "node:util"
 import * as Fiber from "effect/Fiber"
 import * as Clients from "./support/Clients.ts"
 import * as Harness from "./support/Harness.ts"
@@ -264,6 +265,36 @@ describe("what a server says", () => {
           assert.strictEqual(error.server, "example")
           assert.notInclude(JSON.stringify(error) + String(error) + String(error.stack), "canary-4711")
           assert.isUndefined(error.cause)
+        }
+      })
+    )
+  )
+
+  forEachCase("F83: nor does code without Effect read what was sent, in its errors or in the client's own", (options) =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { client, server } = yield* open({ ...options, resolver: { fields: { "x-key": "canary-4711" } } })
+        const said = (status: number, body: (request: RecordedRequest) => string) =>
+          Effect.andThen(
+            server.respondNext({ status, when: isCall, headers: { "content-type": "application/json" }, body }),
+            Effect.promise(() =>
+              client.callTool("echo", {}, McpTransport.requestOptions({ ...ADA, sessionId: "one" })).then(
+                () => "answered",
+                (error: unknown) => inspect(error, { depth: 8 })
+              )
+            )
+          )
+        const error = { code: -32_000, message: "bad canary-4711", data: { key: ["canary-4711", 1] } }
+        const texts = [
+          yield* said(418, () => "no canary-4711"),
+          yield* said(200, () => "{canary-4711"),
+          yield* said(200, ({ rpcId }) => JSON.stringify({ jsonrpc: "2.0", id: rpcId, error }))
+        ]
+        assert.include(texts[2], "bad ***")
+        assert.isNotEmpty(client.errors)
+        for (const text of [...texts, inspect(client.errors, { depth: 8 })]) {
+          assert.notInclude(text, "canary-4711")
+          assert.notStrictEqual(text, "answered")
         }
       })
     )

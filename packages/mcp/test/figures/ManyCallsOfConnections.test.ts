@@ -14,6 +14,7 @@ describe(`F48: ${CALLS} ${ManyCalls.CLAIM}`, () => {
         ManyCalls.run({
           ...options,
           calls: CALLS,
+          expiries: 1,
           talks: false,
           connect: ({ transport }, principal) =>
             Effect.map(

@@ -25,6 +25,8 @@ export interface RuntimeClient {
   readonly close: () => Promise<void>
   /** What the server said or asked, in order. */
   readonly heard: Array<string>
+  /** What the client was told of besides the errors of its requests. */
+  readonly errors: Array<Error>
 }
 
 export type ClientKind = "SDK 1" | "SDK 2"
@@ -64,6 +66,7 @@ export const connect = Effect.fnUntraced(function* (
 
 const ofSdk = async (transport: ClientTransport): Promise<RuntimeClient> => {
   const heard: Array<string> = []
+  const errors: Array<Error> = []
   const client = new Client(INFO, {
     capabilities: CAPABILITIES,
     versionNegotiation: { mode: "auto" },
@@ -73,9 +76,11 @@ const ofSdk = async (transport: ClientTransport): Promise<RuntimeClient> => {
   client.setRequestHandler("elicitation/create", () => (heard.push("elicitation"), REPLY))
   client.setRequestHandler("roots/list", () => (heard.push("roots"), ROOTS))
   client.setNotificationHandler("notifications/message", ({ params }) => void heard.push(`log ${String(params.data)}`))
+  Object.assign(client, { onerror: (error: Error) => void errors.push(error) })
   await client.connect(transport)
   return {
     heard,
+    errors,
     callTool: async (name, args, options) => {
       const { content } = await client.callTool({ name, arguments: { ...args } }, options)
       return content.flatMap((block) => (block.type === "text" ? [block.text] : []))
@@ -87,6 +92,7 @@ const ofSdk = async (transport: ClientTransport): Promise<RuntimeClient> => {
 
 const ofOlderSdk = async (transport: ClientTransport): Promise<RuntimeClient> => {
   const heard: Array<string> = []
+  const errors: Array<Error> = []
   const client = new OlderClient(INFO, { capabilities: CAPABILITIES })
   client.setRequestHandler(CreateMessageRequestSchema, () => (heard.push("sampling"), SAMPLE))
   client.setRequestHandler(ElicitRequestSchema, () => (heard.push("elicitation"), REPLY))
@@ -95,9 +101,11 @@ const ofOlderSdk = async (transport: ClientTransport): Promise<RuntimeClient> =>
     heard.push(`log ${String(params.data)}`)
   })
   client.setNotificationHandler(ToolListChangedNotificationSchema, () => void heard.push("tools changed"))
+  Object.assign(client, { onerror: (error: Error) => void errors.push(error) })
   await client.connect(transport)
   return {
     heard,
+    errors,
     callTool: async (name, args, options) => {
       const { content } = await client.callTool({ name, arguments: { ...args } }, undefined, options)
       return Array.isArray(content) ? content.map(({ text }) => String(text)) : []

@@ -18,8 +18,6 @@ export const CLAIM = "interleaved calls of 100 sessions of 5 principals, one con
 const SESSIONS = 100
 const PRINCIPALS = ["ada", "bob", "cleo", "dan", "eve"] as const
 const IN_FLIGHT = 64
-/** How often the tokens of all principals expire. */
-const EXPIRIES = 3
 /** Milliseconds within which a call is given up, one way or another. */
 const PATIENCE = 40
 
@@ -34,6 +32,8 @@ export interface ManyCallsOptions {
   readonly responses: "json" | "sse"
   /** Default {@link CALLS}. */
   readonly calls?: number
+  /** How often the tokens of all principals expire. Default 3. */
+  readonly expiries?: number
   /** The connection of a principal. */
   readonly connect: (harness: Harness.Harness, principal: string) => Effect.Effect<CallTool, unknown, Scope.Scope>
   /** Whether the client resumes streams, and answers what a server asks. */
@@ -44,7 +44,7 @@ export interface ManyCallsOptions {
 type Kind = "echo" | "slow" | "drop" | "elicit"
 
 export const run = Effect.fnUntraced(function* (options: ManyCallsOptions) {
-  const { calls = CALLS, connect, era, responses } = options
+  const { calls = CALLS, connect, era, expiries = 3, responses } = options
   const harness = yield* Harness.make({ era, responses, resolver: { token } })
   const { server } = harness
   const accept = (generation: number) =>
@@ -59,12 +59,13 @@ export const run = Effect.fnUntraced(function* (options: ManyCallsOptions) {
       for (const principal of PRINCIPALS) connections.set(principal, yield* connect(harness, principal))
 
       const underWay = new Set<number>()
+      const met = new Set<number>()
       /** A call is sent again once: none of those that saw one token expire is to see the next one expire too. */
       const expire = Effect.fnUntraced(function* (expiry: number) {
-        const before = ((expiry - 1) * calls) / (EXPIRIES + 1)
-        yield* Harness.until(Effect.sync(() => [...underWay].every((index) => index >= before)))
+        yield* Harness.until(Effect.sync(() => [...met].every((index) => !underWay.has(index))))
         yield* server.tokens.expireAll
         yield* accept(expiry + 1)
+        for (const index of underWay) met.add(index)
       })
 
       const one = Effect.fnUntraced(function* (index: number, session: string, callTool: CallTool) {
@@ -83,7 +84,7 @@ export const run = Effect.fnUntraced(function* (options: ManyCallsOptions) {
       yield* Effect.forEach(
         Array.from({ length: calls }, (_, index) => index),
         Effect.fnUntraced(function* (index) {
-          const expiry = index / (calls / (EXPIRIES + 1))
+          const expiry = index / (calls / (expiries + 1))
           if (index > 0 && Number.isInteger(expiry)) yield* expire(expiry)
           underWay.add(index)
           const number = (index * 7 + Math.floor(index / SESSIONS)) % SESSIONS
@@ -115,7 +116,7 @@ export const run = Effect.fnUntraced(function* (options: ManyCallsOptions) {
   // One connection for each principal, and one renewal for each token that expired.
   assert.strictEqual(harness.resolver.opened, PRINCIPALS.length)
   assert.strictEqual(harness.resolver.closed, PRINCIPALS.length)
-  assert.strictEqual(harness.resolver.renewals, PRINCIPALS.length * EXPIRIES)
+  assert.strictEqual(harness.resolver.renewals, PRINCIPALS.length * expiries)
   if (options.talks && era === "legacy" && responses === "sse") {
     assert.isAbove(requests.filter(({ headers }) => headers.has("last-event-id")).length, calls / 100)
   }
