@@ -49,27 +49,27 @@ export const make = Effect.fnUntraced(function* (
     { principal: options.owner.principal, server: entry.name },
     Context.merge(options.services, yield* Effect.context())
   )
+  const closed = new AbortController()
   const requests = new RequestHeaders({
     server: entry.name,
     headers,
+    closed: closed.signal,
     correlation: new CallCorrelation(),
     owner,
     dispatcher,
     // A client that speaks HTTP+SSE sends to the path that the server names.
     paths: entry.endpoint.type === "http" && entry.endpoint.transport === "http" ? "endpoint" : "origin"
   })
-  const closed = new AbortController()
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => closed.abort(new McpError({ server: entry.name, reason: new ConnectionClosed(CLOSED) })))
   )
-  return async (context, services, facts, input, init = {}) => {
+  return async (context, services, facts, input, init) => {
     const known = Context.merge(options.services, services)
     const { method: _method, tool: _tool, ...who } = context
     const call = new Call({ ...who, server: entry.name }, known)
     const asking = facts === undefined ? call : call.asking({ server: entry.name, nextCallId, ...facts }, known)
-    const signal = init.signal == null ? closed.signal : AbortSignal.any([init.signal, closed.signal])
     try {
-      return await requests.fetchFor(asking)(input, { ...init, signal })
+      return await requests.fetchFor(asking)(input, init)
     } catch (error) {
       const reason = RequestFailure.find(error)
       throw reason === undefined ? error : new McpError({ server: entry.name, reason })

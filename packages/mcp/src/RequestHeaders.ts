@@ -41,6 +41,8 @@ export interface RequestHeadersOptions {
   /** The connection's own call. */
   readonly owner: Call
   readonly dispatcher: Dispatcher
+  /** Ends every request of {@link RequestHeaders.fetch} and {@link RequestHeaders.fetchFor}. Default: nothing does. */
+  readonly closed?: AbortSignal
   /**
    * Where headers go: to the path of the entry's URL alone, or, for HTTP+SSE, whose server names another one to send
    * to, to each path of its origin but those under `/.well-known/`. Default: `endpoint`.
@@ -96,19 +98,21 @@ export class RequestHeaders {
       this.#fetch(input, init, call)
 
   async #fetch(input: string | URL, init: HttpRequest.Init, bound: Call | undefined): Promise<Response> {
+    const { closed, correlation, owner } = this.#options
     init.signal?.throwIfAborted()
+    closed?.throwIfAborted()
     const target = this.#target(input)
     const reading = HttpRequest.of(init)
     const request = reading instanceof Promise ? await reading : reading
     // Neither the endpoint nor what it may name: whatever it is, none of our headers belongs to it.
     if (!this.#isOurs(target)) {
-      const signals = init.signal == null ? [] : [init.signal]
-      return this.#write({ target, request, subject: { call: bound ?? this.#options.owner }, signals }, undefined)
+      const signals = [init.signal, closed].filter((signal) => signal != null)
+      return this.#write({ target, request, subject: { call: bound ?? owner }, signals }, undefined)
     }
-    const { correlation, owner } = this.#options
     const subject =
       bound === undefined ? RequestSubject.find(request, correlation, owner) : RequestSubject.of(request, bound)
-    const sending = { target, request, subject, signals: RequestSubject.signals(subject, init.signal) }
+    const signals = RequestSubject.signals(subject, init.signal)
+    const sending = { target, request, subject, signals: closed === undefined ? signals : [...signals, closed] }
     try {
       return await this.#send(sending)
     } catch (error) {
