@@ -174,6 +174,7 @@ export class RenewableTransport implements Transport {
     if (isRequest(message) && carrier !== this.#carrier) return
     if (!isAnswer(message)) return pass()
     if (this.#handshake.take(message)) return
+    if (carrier === this.#carrier) this.#renewal.bear()
     pass()
     if (carrier !== this.#carrier) this.#releaseIdle()
   }

@@ -1,9 +1,9 @@
 /**
  * What several wait for and one of them begins: a renewal that runs once for all who wait.
  *
- * The first runs at once. Those that follow in the minute after another wait longer and longer, up to half a minute,
- * whether or not the one before succeeded: a server that forgets each session as soon as it has begun one is not
- * flooded with sessions, nor a helper started for each.
+ * The first runs at once. One that follows in the minute after another waits until a second has passed since that one
+ * began; where nothing came of that one, longer and longer, up to half a minute. So a server that forgets sessions as soon
+ * as they have begun is not flooded with them, nor a helper started for each.
  */
 import * as BackOff from "@letterhead/core/helper/BackOff"
 import * as Clock from "effect/Clock"
@@ -18,8 +18,8 @@ export class Renewal {
   readonly #services: Context.Context<never>
   readonly #ended = new AbortController()
   #running: Promise<void> | undefined
-  /** How many there were without a minute between two. */
   #inRow = 0
+  #fruitful = false
   /** By the clock, in milliseconds: when the last one began. */
   #last = Number.NEGATIVE_INFINITY
 
@@ -31,7 +31,12 @@ export class Renewal {
     return this.#running !== undefined
   }
 
-  /** How many there were without {@link CALM} between two, the one that runs among them. */
+  /** Something came of the last one. */
+  bear(): void {
+    this.#fruitful = true
+  }
+
+  /** How many there were in a row of which nothing came, within {@link CALM} of each other; 1 after one that was. */
   get inRow(): number {
     return this.#inRow
   }
@@ -55,6 +60,8 @@ export class Renewal {
   readonly #wait: Effect.Effect<void> = Effect.gen({ self: this }, function* () {
     const since = (yield* Clock.currentTimeMillis) - this.#last
     if (since >= CALM) this.#inRow = 0
+    else if (this.#fruitful) this.#inRow = Math.min(this.#inRow, 1)
+    this.#fruitful = false
     const delay = this.#inRow === 0 ? 0 : BackOff.delay(this.#inRow, yield* Random.next)
     if (delay > since) yield* Effect.sleep(delay - since)
     this.#inRow += 1

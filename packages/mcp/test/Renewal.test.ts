@@ -39,7 +39,25 @@ describe("Renewal", () => {
     })
   )
 
-  it.effect("the first runs at once, those in its minute later and later, up to half a minute", () =>
+  it.effect("one that follows one of use waits for a second since that one, no longer each time", () =>
+    Effect.gen(function* () {
+      const renewal = yield* make
+      const times: Array<number> = []
+      const renew = Effect.flatMap(Clock.currentTimeMillis, (now) => Effect.sync(() => void times.push(now)))
+      for (let index = 0; index < 10; index += 1) {
+        const fiber = yield* Effect.forkChild(run(renewal, renew))
+        yield* TestClock.adjust(index === 0 ? 0 : 1_000 * (1 + SPREAD))
+        yield* Fiber.join(fiber)
+        renewal.bear()
+      }
+      assert.strictEqual(times.length, 10)
+      for (const [index, time] of times.entries()) {
+        if (index > 0) assert.isAtLeast(time - (times[index - 1] ?? 0), 1_000)
+      }
+    })
+  )
+
+  it.effect("the first runs at once, those of no use in its minute later and later, up to half a minute", () =>
     Effect.gen(function* () {
       const renewal = yield* make
       const times: Array<number> = []
