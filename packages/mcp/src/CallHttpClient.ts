@@ -68,7 +68,7 @@ const bodyOf = (request: HttpClientRequest.HttpClientRequest): Effect.Effect<Bod
   const { body } = request
   switch (body._tag) {
     case "Empty":
-      return Effect.succeed(undefined)
+      return Effect.undefined
     case "Uint8Array":
       return Effect.succeed(new Uint8Array(body.body))
     case "FormData":

@@ -145,8 +145,9 @@ export class CorrelatingTransport implements Transport {
       })
     } catch (error) {
       this.#correlation.close(message.id)
+      if (ended.signal.aborted || error instanceof RequestFailure.RequestFailure) throw error
       // The SDK reads the errors of its own requests: they teach it the era.
-      if (call === this.#owner || ended.signal.aborted || error instanceof RequestFailure.RequestFailure) throw error
+      if (call === this.#owner) throw SdkFailure.masked(error, call.sent)
       throw new RequestFailure.RequestFailure(SdkFailure.reason(error, call, this.#owner))
     }
   }

@@ -38,6 +38,16 @@ export const reason = (
   return new ProtocolFailed({ code: undefined, description: Masking.describe(text, sent) })
 }
 
+/** An error of the SDK as the client of another may be told it: of the same class, with these values masked. */
+export const masked = (error: unknown, sent: ReadonlyArray<ResolvedHeaders>): unknown => {
+  // It quotes a part of what the server sent, and a part of a value cannot be found in it.
+  if (error instanceof SyntaxError) return new SyntaxError(NOT_JSON)
+  if (!(error instanceof SdkHttpError)) return error
+  const { text } = error.data
+  const data = typeof text === "string" ? { ...error.data, text: Masking.mask(text, sent) } : error.data
+  return new SdkHttpError(error.code, Masking.mask(error.message, sent), data)
+}
+
 /** The reason for a function of a runtime's own to fail: the SDK's that it uses, or its own. */
 export const ofCallback = (error: unknown, call: Call): McpErrorReason => {
   for (let cause = error, depth = 0; cause instanceof Error && depth < DEPTH; cause = cause.cause, depth += 1) {

@@ -51,7 +51,7 @@ for (const options of Harness.cases) {
         const toolkit = yield* McpClient.toolkit(mcp).pipe(Harness.asSession("one"))
         const use = (session: string) =>
           Effect.flatMap(toolkit.handle("echo", { session }), Stream.runCollect).pipe(Harness.asSession(session))
-        yield* Effect.all(["one", "two"].map(use), { concurrency: "unbounded" })
+        yield* Effect.forEach(["one", "two"], use, { concurrency: "unbounded" })
         const requests = (yield* harness.server.requests).filter(isCall)
         assert.strictEqual(requests.length, 2)
         assert.deepStrictEqual(Harness.crossed(requests), [])

@@ -1,6 +1,7 @@
 /** The runtime's own client, of either SDK, over a transport of ours: whose headers its requests carry, and what ends them. */
 import { assert, describe, it } from "@effect/vitest"
 import * as McpTransport from "@letterhead/mcp/McpTransport"
+import * as LoopbackSseServer from "@letterhead/testing/LoopbackSseServer"
 import type { RecordedRequest } from "@letterhead/testing/RecordedRequest"
 import * as Effect from "effect/Effect"
 import { inspect } from "node:util"
@@ -300,6 +301,29 @@ describe("what a server says", () => {
     )
   )
 
+  for (const client of ["SDK 1", "SDK 2"] as const) {
+    it.live(`F83: nor does who connects (${client})`, () =>
+      Effect.gen(function* () {
+        const harness = yield* Harness.make({ era: "legacy", resolver: { fields: { "x-key": "canary-4711" } } })
+        for (const [status, body] of [
+          [418, "no canary-4711"],
+          [200, "{canary-4711"]
+        ] as const) {
+          yield* harness.server.respondNext({
+            status,
+            times: 9,
+            headers: { "content-type": "application/json" },
+            body
+          })
+          const exit = yield* Effect.exit(Effect.scoped(Clients.connect(client, harness.transport, ADA)))
+          yield* harness.server.clearFaults
+          assert.strictEqual(exit._tag, "Failure")
+          assert.notInclude(inspect(exit, { depth: 12 }), "canary")
+        }
+      })
+    )
+  }
+
   forEachCase("a stream that breaks off unanswered ends its call at once, whatever its signal", (options) =>
     Effect.scoped(
       Effect.gen(function* () {
@@ -380,6 +404,62 @@ describe("what a server says", () => {
         const resumed = requests.filter(({ headers }) => headers.has("last-event-id"))
         assert.isAtLeast(resumed.filter(({ sessionMark }) => sessionMark !== undefined).length, 40)
       })
+    )
+  }
+})
+
+describe("what carries the messages", () => {
+  for (const client of ["SDK 1", "SDK 2"] as const) {
+    it.live(
+      `may be HTTP+SSE, where the server speaks nothing else: each POST has the headers of its call (${client})`,
+      () =>
+        Effect.gen(function* () {
+          const server = yield* LoopbackSseServer.make()
+          const harness = yield* Harness.make({ era: "legacy", url: server.url, type: "auto" })
+          const runtime = yield* Clients.connect(client, harness.transport, ADA)
+          yield* Effect.forEach(
+            SESSIONS,
+            (session) =>
+              McpTransport.call((request) => runtime.callTool("echo", { session }, request)).pipe(
+                Harness.asSession(session)
+              ),
+            { concurrency: "unbounded" }
+          )
+          const slow = yield* McpTransport.call((request) =>
+            runtime.callTool("slow", { session: "one", ms: 60_000 }, request)
+          ).pipe(Harness.asSession("one"), Effect.forkChild)
+          yield* Harness.until(Effect.map(server.slowCalls, ({ length }) => length === 1))
+          yield* Fiber.interrupt(slow)
+          yield* Harness.until(Effect.map(server.slowCalls, ([call]) => call?.outcome === "cancelled"))
+          const requests = yield* server.requests
+          assert.deepStrictEqual(Harness.crossed(requests), [])
+          assert.strictEqual(requests.filter(isCancellation).length, 1)
+          assert.isTrue(requests.filter(isCall).every(({ path }) => path.startsWith("/messages")))
+        })
+    )
+
+    it.live(
+      `may be a new session, where the server forgot the old one, and the client knows nothing of it (${client})`,
+      () =>
+        Effect.gen(function* () {
+          const { client: runtime, resolver, server } = yield* open({ client, era: "legacy", responses: "sse" })
+          yield* server.endSessions
+          const answers = yield* Effect.forEach(
+            SESSIONS,
+            (session) =>
+              McpTransport.call((request) => runtime.callTool("echo", { session }, request)).pipe(
+                Harness.asSession(session)
+              ),
+            { concurrency: "unbounded" }
+          )
+          assert.deepStrictEqual(
+            answers,
+            SESSIONS.map((session) => [JSON.stringify({ session })])
+          )
+          assert.strictEqual(resolver.reconnects, 1)
+          assert.strictEqual((yield* server.sessions).length, 1)
+          assert.deepStrictEqual(Harness.crossed(yield* server.requests), [])
+        })
     )
   }
 })

@@ -21,6 +21,8 @@ export interface HarnessOptions extends LoopbackServer.LoopbackServerOptions {
   readonly connectTimeout?: number
   /** Instead of the loopback server's. */
   readonly url?: string
+  /** What the entry says of its transport. Default `http`. */
+  readonly type?: "http" | "sse" | "auto"
   /** Default: the defaults, with a back-off that no test has to wait for. */
   readonly limits?: Partial<HttpLimits.HttpLimits>
 }
@@ -46,6 +48,7 @@ export const make = Effect.fnUntraced(function* (
   const server = yield* LoopbackServer.make(options)
   const entry = EntryFixture.entry({
     url: options.url ?? server.url,
+    transport: options.type ?? "http",
     ...(options.connectTimeout === undefined ? {} : { connectTimeout: options.connectTimeout })
   })
   const resolver = Resolver.make(options.resolver)
