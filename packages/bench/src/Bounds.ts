@@ -13,6 +13,9 @@ export interface Verdict {
 /** Microseconds of processor time that a call may take beyond the same client on the same wire. */
 const PROCESSOR_BOUND = 25
 const NEW_PER_CALL_BOUND = 8
+/** Microseconds that a settled source may take, and six of them. */
+const SOURCE_BOUND = 1
+const SIX_SOURCES_BOUND = 5
 const CONNECTING_BOUND = 1.15
 const FLATNESS_BOUND = 0.05
 const SESSION_BYTES_BOUND = 1024
@@ -21,6 +24,7 @@ const CONNECTION_BYTES_BOUND = 12 * 1024
 /** In the order of the promises; what was not measured is left out. */
 export const verdicts = (results: Results): ReadonlyArray<Verdict> => [
   ...callVerdicts(results),
+  ...resolvingVerdicts(results),
   ...connectingVerdicts(results),
   ...memoryVerdicts(results),
   ...flatnessVerdicts(results)
@@ -50,6 +54,30 @@ const callVerdicts = ({ calls }: Results): ReadonlyArray<Verdict> => {
       )
     )
   ].flat()
+}
+
+const resolvingVerdicts = ({ resolving }: Results): Verdicts => {
+  const taking = (name: string) => resolving.find((row) => row.name === name)?.microseconds ?? Number.NaN
+  const six = taking("6 settled sources")
+  return [
+    ...atMost("resolving: one settled source", SOURCE_BOUND, taking("1 settled source"), microseconds),
+    ...atMost("resolving: six settled sources", SIX_SOURCES_BOUND, six, microseconds),
+    ...atMost("resolving: the six kinds of sources", SIX_SOURCES_BOUND, taking("six kinds"), microseconds),
+    ...atMost("resolving: 50 settled sources", 50 * SOURCE_BOUND, taking("50 settled sources"), microseconds),
+    ...atMost("resolving: a source of 50 to one of six", 1, taking("50 settled sources") / 50 / (six / 6), times),
+    ...atMost(
+      "resolving: 10,000 sessions to 1",
+      1 + FLATNESS_BOUND,
+      taking("six kinds, sessions: 10000") / taking("six kinds, sessions: 1"),
+      times
+    ),
+    ...atMost(
+      "resolving: 100 servers to 1",
+      1 + FLATNESS_BOUND,
+      taking("six kinds, servers: 100") / taking("six kinds, servers: 1"),
+      times
+    )
+  ]
 }
 
 const connectingVerdicts = ({ connecting }: Results): ReadonlyArray<Verdict> =>
@@ -95,7 +123,7 @@ type Show = (value: number) => string
 const ratio = (a: number, b: number): number => a / b
 const difference = (a: number, b: number): number => a - b
 
-export const times: Show = (value) => `${value.toFixed(2)}×`
+const times: Show = (value) => `${value.toFixed(2)}×`
 const microseconds: Show = (value) => `${value.toFixed(1)} µs`
 const bytes: Show = (value) => `${Math.round(value)} B`
 

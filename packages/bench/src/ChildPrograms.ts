@@ -1,10 +1,12 @@
 /**
  * The processes of a run: one server, and one for each subject, all alive until the end.
  *
- * All are children of the benchmark and end with it: each exits when its channel closes.
+ * All are children of the benchmark and end with it: each exits when its channel closes. What measures resolving alone
+ * is another, and ends by itself.
  */
 import { type ChildProcess, fork } from "node:child_process"
 import { join } from "node:path"
+import type { ResolvingRow } from "./Resolving.ts"
 import type { Measurement, Task } from "./Task.ts"
 
 export interface Server {
@@ -49,6 +51,13 @@ export const startClient = (subject: string, server: Server, profile: string | u
         child.disconnect()
       })
   }
+}
+
+/** What resolving alone takes, measured so often. */
+export const measureResolving = async (rounds: number): Promise<ReadonlyArray<ResolvingRow>> => {
+  const child = fork(join(import.meta.dirname, "ResolvingProcess.ts"), [String(rounds)])
+  const { rows } = await reply<{ readonly rows: ReadonlyArray<ResolvingRow> }>(child, "resolving")
+  return rows
 }
 
 /** The next message of a process, or the news that there is none. */

@@ -5,7 +5,7 @@ import * as McpProtocol from "effect/ai/McpProtocol"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
-import type * as HttpClient from "effect/http/HttpClient"
+import * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { headersOf, type Session, STATIC_SESSION } from "./BenchHeaders.ts"
@@ -30,9 +30,19 @@ export const overFetch = (era: Era): Subject => bare(era, FetchHttpClient.layer)
 /** What Effect has for undici. */
 export const overUndici = (era: Era): Subject => bare(era, NodeHttpClient.layerUndici)
 
-/** Effect's default client over another fetch. */
+/** Effect's default client over another fetch, and without the spans that Letterhead's client does not make either. */
 export const over = (era: Era, fetch: typeof globalThis.fetch): Subject =>
-  bare(era, FetchHttpClient.layer.pipe(Layer.provide(Layer.succeed(FetchHttpClient.Fetch, fetch))))
+  bare(
+    era,
+    Layer.effect(
+      HttpClient.HttpClient,
+      Effect.map(HttpClient.HttpClient, (client) =>
+        HttpClient.transform(client, (effect) =>
+          Effect.provideService(effect, HttpClient.TracerDisabledWhen, () => true)
+        )
+      )
+    ).pipe(Layer.provide(FetchHttpClient.layer), Layer.provide(Layer.succeed(FetchHttpClient.Fetch, fetch)))
+  )
 
 const bare = (era: Era, client: Layer.Layer<HttpClient.HttpClient>): Subject => ({
   era,

@@ -5,14 +5,14 @@ import { heap, latency, perCall, processor, type Rounds } from "./Rounds.ts"
 import { loadName, type Results } from "./Suite.ts"
 import type { Format } from "./Task.ts"
 
-export interface Section {
+interface Section {
   readonly title: string
   readonly header: ReadonlyArray<string>
   readonly rows: ReadonlyArray<ReadonlyArray<string>>
 }
 
 /** The machine, the verdicts and every table that has rows. */
-export const report = (results: Results, verdicts: ReadonlyArray<Verdict>, further: ReadonlyArray<Section>): string =>
+export const report = (results: Results, verdicts: ReadonlyArray<Verdict>): string =>
   [
     `Node ${process.versions.node}, ${cpus().length} × ${cpus()[0]?.model.trim() ?? "an unknown processor"}.`,
     ...[
@@ -29,7 +29,7 @@ export const report = (results: Results, verdicts: ReadonlyArray<Verdict>, furth
       figureSection("Heap per connection", ["bytes"], results.connectionMemory, [
         (rounds, name) => rounds.figure(name, heap)
       ]),
-      ...further
+      resolvingSection(results)
     ]
       .filter(({ rows }) => rows.length > 0)
       .map(table)
@@ -71,6 +71,12 @@ const figureSection = (
   title,
   header: ["", ...header],
   rows: rounds.names.map((name) => [name, ...figures.map((figure) => number(figure(rounds, name)))])
+})
+
+const resolvingSection = ({ resolving }: Results): Section => ({
+  title: "Resolving alone, µs (median)",
+  header: ["", "µs"],
+  rows: resolving.map(({ name, microseconds }) => [name, microseconds.toFixed(2)])
 })
 
 /** A Markdown table under a heading. */

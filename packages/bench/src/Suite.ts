@@ -3,8 +3,9 @@
  *
  * The longest part are the calls: every subject, two forms of an answer, 1, 32 and 128 at a time.
  */
-import { type ClientProgram, type Server, startClient, startServer } from "./ChildPrograms.ts"
+import { type ClientProgram, measureResolving, type Server, startClient, startServer } from "./ChildPrograms.ts"
 import { CONNECTING, CURRENT_LEGACY_OURS } from "./Names.ts"
+import type { ResolvingRow } from "./Resolving.ts"
 import { type Contestant, Rounds } from "./Rounds.ts"
 import { subjects } from "./Subjects.ts"
 import type { CallsTask, Format, Task, WarmingTask } from "./Task.ts"
@@ -14,6 +15,8 @@ export interface SuiteOptions {
   readonly rounds: number
   /** Milliseconds of one measurement of calls. */
   readonly milliseconds: number
+  /** How often resolving alone is measured. */
+  readonly resolvings: number
   readonly loads: ReadonlyArray<Load>
   /** What goes before; see {@link WARMING} for the default. */
   readonly warming: Partial<WarmingTask>
@@ -37,6 +40,7 @@ export interface Results {
   readonly flatness: Rounds
   readonly sessionMemory: Rounds
   readonly connectionMemory: Rounds
+  readonly resolving: ReadonlyArray<ResolvingRow>
 }
 
 export const LOADS: ReadonlyArray<Load> = (["json", "sse"] as const).flatMap((format) =>
@@ -55,6 +59,8 @@ const SETTLED_SESSIONS = 10_000
 const WARMING: WarmingTask = { kind: "warming", calls: 20_000, milliseconds: 4_000 }
 
 export const run = async (options: SuiteOptions): Promise<Results> => {
+  options.progress("resolving")
+  const resolving = await measureResolving(options.resolvings)
   const server = await startServer(SERVERS)
   const programs = new Map<string, ClientProgram>()
   try {
@@ -77,6 +83,7 @@ export const run = async (options: SuiteOptions): Promise<Results> => {
       calls: measured,
       connecting,
       flatness,
+      resolving,
       ...(await memory(chosen, server, options))
     }
   } finally {

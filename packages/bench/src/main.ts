@@ -20,13 +20,14 @@ const quick = values.quick === true
 const results = await run({
   rounds: quick ? 3 : 7,
   milliseconds: quick ? 120 : 200,
+  resolvings: quick ? 201 : 1001,
   loads: quick ? LOADS.filter(({ format, inFlight }) => format === "json" && inFlight < 128) : LOADS,
   warming: quick ? { calls: 8_000, milliseconds: 1_500 } : {},
   filter: new RegExp(values.filter ?? ""),
   profile: values.profile,
   progress: (text) => process.stderr.write(`${text}\n`)
 })
-const text = report(results, verdicts(results), [])
+const text = report(results, verdicts(results))
 process.stdout.write(`${text}\n`)
 if (!quick && values.filter === undefined && values.profile === undefined) writeReadme(text)
 
