@@ -2,7 +2,8 @@
  * A fetch each of whose requests belongs to one call, for code that builds a transport of its own.
  *
  * Where a body holds a JSON-RPC request, its context has the method and the tool of it. Errors reject with the same
- * `McpError` as on a connection of `connect`; what a signal ends rejects with the signal's reason. A client that several
+ * `McpError` as on a connection of `connect`; what a signal ends rejects with the signal's reason. In an answer that is an
+ * error what was sent is masked. A client that several
  * sessions share needs a transport of `McpTransport.transport` instead: here all requests are those of one call.
  */
 import type { CallContext } from "@letterhead/core/call/CallContext"
@@ -16,6 +17,7 @@ import type { Dispatcher } from "undici"
 import { Call } from "./Call.ts"
 import { CallCorrelation } from "./CallCorrelation.ts"
 import { ConnectionClosed, McpError } from "./McpError.ts"
+import * as Masking from "./Masking.ts"
 import * as MessageFacts from "./MessageFacts.ts"
 import * as RequestFailure from "./RequestFailure.ts"
 import { RequestHeaders } from "./RequestHeaders.ts"
@@ -69,7 +71,8 @@ export const make = Effect.fnUntraced(function* (
     const call = new Call({ ...who, server: entry.name }, known)
     const asking = facts === undefined ? call : call.asking({ server: entry.name, nextCallId, ...facts }, known)
     try {
-      return await requests.fetchFor(asking)(input, init)
+      const response = await requests.fetchFor(asking)(input, init)
+      return response.status < FIRST_ERROR ? response : masked(response, call)
     } catch (error) {
       const reason = RequestFailure.find(error)
       throw reason === undefined ? error : new McpError({ server: entry.name, reason })
@@ -84,5 +87,23 @@ export const boundTo =
     const facts = typeof init?.body === "string" ? MessageFacts.read(init.body) : undefined
     return fetch(call, Context.empty(), facts, input, init)
   }
+
+const FIRST_ERROR = 400
+
+/** An answer that is an error, with what the call sent masked in its text when that is read (fault F83). */
+const masked = (response: Response, call: Call): Response => {
+  const { body, headers, status, statusText } = response
+  if (body === null) return response
+  const fields = new Headers(headers)
+  fields.delete("content-length")
+  const text = new ReadableStream<Uint8Array>({
+    pull: async (controller) => {
+      controller.enqueue(new TextEncoder().encode(Masking.mask(await response.text(), call.sent)))
+      controller.close()
+    },
+    cancel: (reason) => body.cancel(reason)
+  })
+  return new Response(text, { headers: fields, status, statusText })
+}
 
 const CLOSED = { description: "the scope that this fetch was made in is closed; nothing more is sent" }

@@ -12,6 +12,7 @@ import { StreamableHTTPClientTransport as OlderTransport } from "@modelcontextpr
 import * as EntryFixture from "@letterhead/testing/EntryFixture"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import { inspect } from "node:util"
 import * as Clients from "./support/Clients.ts"
 import * as Harness from "./support/Harness.ts"
 
@@ -109,6 +110,10 @@ describe("a client whose transport is built around a fetch of one call", () => {
         assert.strictEqual(error.server, "example")
         assert.strictEqual(error.reason._tag, "Unauthorized")
         assert.notInclude(`${error.message}${JSON.stringify(error)}`, "canary-4711")
+        yield* harness.server.respondNext({ status: 418, when: isCall, body: "no canary-4711" })
+        const left = yield* Effect.promise(() => callTool("echo", {}).catch((cause: unknown) => inspect(cause)))
+        assert.include(left, "no ***")
+        assert.notInclude(left, "canary-4711")
       })
     )
   }

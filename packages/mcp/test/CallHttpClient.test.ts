@@ -74,6 +74,22 @@ for (const options of Harness.cases) {
       })
     )
 
+    it.live("F83: an error of the server says nothing of what was sent to it", () =>
+      Effect.gen(function* () {
+        const harness = yield* Harness.make({ ...options, resolver: { fields: { "x-key": "canary-4711" } } })
+        const client = yield* EffectClient.connect(options, harness)
+        const error = { code: -32_000, message: "bad canary-4711", data: "canary-4711" }
+        yield* harness.server.respondNext({
+          status: 400,
+          when: isCall,
+          headers: { "content-type": "application/json" },
+          body: JSON.stringify({ jsonrpc: "2.0", id: null, error })
+        })
+        const failure = yield* client.callTool("echo", {}).pipe(Harness.asSession("one"), Effect.flip)
+        assert.deepInclude(failure.reason, { _tag: "HttpError", status: 400, description: "bad ***", data: "***" })
+      })
+    )
+
     it.live("an interrupted call is cancelled at the server, with its own headers", () =>
       Effect.gen(function* () {
         const harness = yield* Harness.make(options)
