@@ -14,14 +14,16 @@ const [name = "", ...ports] = process.argv.slice(2)
 const load = subjects.get(name)
 if (load === undefined) throw new Error(`no subject is called ${name}`)
 const subject = await load()
-const { era, open } = subject
+const { era, open, prepare } = subject
 
 const connections = new Map<string, Array<Connection>>()
+let connected = false
 const conversations = sessions(10_000)
 
 /** What is done before the heap is looked at: caches fill and code is compiled that is of no one call. */
 const SETTLING_CALLS = 2_000
 const SETTLING_CONNECTIONS = 20
+const SETTLING_CONNECTS = 150
 const NOTHING = { elapsed: 0, processor: 0, latency: 0 }
 
 process.on("message", (task: Task) => {
@@ -92,6 +94,10 @@ async function callUntil(
 
 async function connectTimes(times: number): Promise<Measurement> {
   const url = urlOf("json", 0, "connecting")
+  // The first of all are many, so that the compiler has seen them.
+  for (let index = connected ? SETTLING_CONNECTS : 0; index < SETTLING_CONNECTS; index++)
+    await (await open(url)).close()
+  connected = true
   await (await open(url)).close()
   const latencies: Array<number> = []
   const before = process.cpuUsage()
@@ -124,6 +130,7 @@ async function connectionMemory(count: number): Promise<Measurement> {
     await connection.call(at(conversations, 0))
     opened.push(connection)
   }
+  for (let index = 0; index < SETTLING_CONNECTIONS + count; index++) prepare?.(urlOf("json", 0, String(index)))
   for (let index = 0; index < SETTLING_CONNECTIONS; index++) await add(index)
   const before = heapUsed()
   for (let index = 0; index < count; index++) await add(SETTLING_CONNECTIONS + index)

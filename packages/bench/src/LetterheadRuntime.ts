@@ -6,7 +6,7 @@ import * as Exit from "effect/Exit"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Scope from "effect/Scope"
 import { type Session, STATIC_SESSION } from "./BenchHeaders.ts"
-import { contextOf, layer } from "./SixSources.ts"
+import { contextOf, entryOf, layer } from "./SixSources.ts"
 import type { Era, Subject } from "./Subject.ts"
 
 const runtime = ManagedRuntime.make(layer)
@@ -44,6 +44,7 @@ export const promising = <E>(
   connect: (url: URL) => Effect.Effect<(session: Session) => Promise<void>, E, McpTransport | Scope.Scope>
 ): Subject => ({
   era,
+  prepare: entryOf,
   open: async (url) => {
     const scope = Scope.makeUnsafe()
     const call = await runtime.runPromise(Scope.provide(connect(url), scope))

@@ -29,8 +29,19 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import { CREDENTIAL_VALUE, HELPER_VALUE, OAUTH_VALUE, type Session, STATIC_VALUE, traceOf } from "./BenchHeaders.ts"
 
-/** The entry of a server, with something for every source. */
-export const entryOf = (url: URL): ServerEntry =>
+const entries = new Map<string, ServerEntry>()
+
+/** The entry of a server, read once. */
+export const entryOf = (url: URL): ServerEntry => {
+  const known = entries.get(url.href)
+  if (known !== undefined) return known
+  const made = makeEntry(url)
+  entries.set(url.href, made)
+  return made
+}
+
+/** With something for every source. */
+const makeEntry = (url: URL): ServerEntry =>
   EntryFixture.entry({
     name: `bench${url.port}${url.pathname.replaceAll("/", "-")}`,
     url: url.href,

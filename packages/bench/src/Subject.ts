@@ -16,6 +16,8 @@ export interface Connection {
 
 export interface Subject {
   readonly era: Era
+  /** Reads what a configuration says of a server, which is done long before connecting. Default: nothing. */
+  readonly prepare?: (url: URL) => void
   /** Connects as far as a first call needs it. */
   readonly open: (url: URL) => Promise<Connection>
   /** Ends what the connections share. Default: nothing. */
