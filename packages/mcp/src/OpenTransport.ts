@@ -88,12 +88,11 @@ const byHttp = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Carriers> {
   const request = { server: name, headers, correlation, owner, dispatcher }
   const { fetch, post } = new RequestHeaders(request)
-  const { fetch: fetchAnyPath } = new RequestHeaders({ ...request, paths: "origin" })
   const random = yield* Random.Random
   const chance = () => random.nextDoubleUnsafe()
   const make = (kind: CarrierKind, lost: Lost): Carrier =>
     kind === "sse"
-      ? SseTransport.make({ url: headers.url, fetch: fetchAnyPath, lost })
+      ? SseTransport.make({ url: headers.url, fetch: new RequestHeaders({ ...request, paths: "origin" }).fetch, lost })
       : HttpCarrier.make({ url: headers.url, fetch, post, lost, chance })
 
   return {
