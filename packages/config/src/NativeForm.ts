@@ -9,14 +9,6 @@ import type * as UnknownKeys from "./UnknownKeys.ts"
 /** Documents elsewhere that one document may name. */
 export const EXTENDS_LIMIT = 8
 
-const OAuth = Schema.Struct({
-  clientId: Schema.optionalKey(Schema.String),
-  clientSecret: Schema.optionalKey(Schema.String),
-  scopes: Schema.optionalKey(Schema.Array(Schema.String)),
-  callbackPort: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 65_535 }))),
-  clientMetadataUrl: Schema.optionalKey(Schema.String)
-})
-
 /** One entry. */
 export const Entry = Schema.Struct({
   ...ServerForm.fields,
@@ -26,17 +18,24 @@ export const Entry = Schema.Struct({
   ),
   userConfig: ServerForm.field(ServerForm.UserConfig, "What a person fills in once, kept as secrets, sent as headers."),
   timeout: ServerForm.field(ServerForm.ConnectTimeout, "Milliseconds for connecting. Default 30000."),
-  auth: ServerForm.field(ServerForm.Auth, "Whether OAuth may be used: where the server asks, from the start, or never.")
+  auth: ServerForm.field(
+    ServerForm.Auth,
+    "Whether OAuth may be used: where the server asks, from the start, or never."
+  ),
+  oauth: ServerForm.field(
+    ServerForm.OAuth,
+    "How to sign in: a client that was registered beforehand, further scopes, the port that a sign-in ends at."
+  )
 }).annotate({ expected: ServerForm.ENTRY })
 
-/** The keys of {@link Entry}, and `oauth`, which is not read yet. */
+/** The keys of {@link Entry}. */
 export const entryKeys: UnknownKeys.KnownKeys = {
   ...ServerForm.knownKeys,
   passthroughHeaders: ServerForm.passthroughKeys,
   userConfig: ServerForm.userConfigKeys,
   timeout: true,
   auth: true,
-  oauth: { clientId: true, clientSecret: true, scopes: true, callbackPort: true, clientMetadataUrl: true }
+  oauth: ServerForm.oauthKeys
 }
 
 /** Hook modules, in the order they run. */
@@ -57,10 +56,7 @@ export const Credentials = Schema.Struct({
 const NativeDocument = Schema.Struct({
   $schema: Schema.optionalKey(Schema.String),
   mcpServers: ServerForm.field(
-    Schema.Record(
-      Schema.String,
-      Schema.Struct({ ...Entry.fields, oauth: ServerForm.field(OAuth, "Not supported by this version.") })
-    ),
+    Schema.Record(Schema.String, Entry),
     "MCP servers by name, each reached by a URL or started as a program."
   ),
   hooks: ServerForm.field(

@@ -10,6 +10,7 @@ import {
   type CredentialField,
   type Helper,
   HELPER_TIMEOUT_DEFAULT,
+  type OAuthSettings,
   type PassthroughHeader,
   type Place,
   type ServerEntry
@@ -105,6 +106,16 @@ const writeEntry = (entry: ServerEntry): Result.Result<Entry, ConfigWarning> =>
       helper === undefined
         ? {}
         : yield* templates([...helper.environment].map(([name, value]) => [name, value, helper.place]))
+    const { oauth } = entry
+    const client =
+      oauth === undefined
+        ? {}
+        : yield* templates(
+            (["clientId", "clientSecret"] as const).flatMap((key) => {
+              const value = oauth[key]
+              return value === undefined ? [] : [[key, value, oauth.place] as const]
+            })
+          )
     return {
       ...(endpoint.transport === "auto" ? {} : { type: endpoint.transport }),
       url: yield* template(endpoint.url, entry.place, `"url"`),
@@ -116,6 +127,7 @@ const writeEntry = (entry: ServerEntry): Result.Result<Entry, ConfigWarning> =>
         Object.fromEntries(entry.credentials.map((field) => [field.name, writeCredential(field)]))
       ),
       ...auth,
+      ...(oauth === undefined ? {} : { oauth: writeOAuth(oauth, client) }),
       ...timeout
     }
   })
@@ -145,6 +157,13 @@ const writePassthrough = (header: PassthroughHeader): string | Entry => {
   }
   return Object.keys(rest).length === 0 ? header.name : { name: header.name, ...rest }
 }
+
+const writeOAuth = (oauth: OAuthSettings, client: Readonly<Record<string, string>>): Entry => ({
+  ...client,
+  ...unlessEmpty("scopes", oauth.scopes ?? []),
+  ...(oauth.callbackPort === undefined ? {} : { callbackPort: oauth.callbackPort }),
+  ...(oauth.clientMetadataUrl === undefined ? {} : { clientMetadataUrl: oauth.clientMetadataUrl })
+})
 
 /** Says the header and whether the field is sensitive in any case: for some names both go without saying. */
 const writeCredential = (field: CredentialField): Entry => ({

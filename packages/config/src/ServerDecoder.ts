@@ -16,6 +16,7 @@ import * as EndpointUrl from "./EndpointUrl.ts"
 import type { EntryContext } from "./EntryContext.ts"
 import * as HeadersDecoder from "./HeadersDecoder.ts"
 import * as HelperDecoder from "./HelperDecoder.ts"
+import * as OAuthDecoder from "./OAuthDecoder.ts"
 import * as Interpolation from "./Interpolation.ts"
 import * as PassthroughDecoder from "./PassthroughDecoder.ts"
 import type { ServerForm } from "./ServerForm.ts"
@@ -42,20 +43,12 @@ export const decode = (form: ServerForm, context: EntryContext): Result.Result<S
       ...(form.headersHelper === undefined ? {} : { helper: yield* HelperDecoder.decode(form.headersHelper, context) }),
       passthrough: yield* PassthroughDecoder.decode(form.passthroughHeaders, context),
       credentials: yield* CredentialsDecoder.decode(form.userConfig, context),
-      hooks: context.hooks
+      hooks: context.hooks,
+      ...(form.oauth === undefined ? {} : { oauth: yield* OAuthDecoder.decode(form.oauth, context) })
     }
     const authPlace = context.document.place(context.locate(["auth"]))
     const conflict = Conflicts.find(entry, authPlace)
     if (conflict !== undefined) return yield* Result.fail(conflict)
-    if (entry.auth === "oauth") {
-      return yield* Result.fail(
-        new ValueInvalid({
-          place: authPlace,
-          expected: `"auto" or "none"`,
-          remedy: `signing in with OAuth is not supported by this version; use "headers" or "headersHelper"`
-        })
-      )
-    }
     return entry
   })
 

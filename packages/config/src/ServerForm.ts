@@ -21,6 +21,8 @@ export const RETRY_TIMES_MAXIMUM = 10
 export const RETRY_DELAY_DEFAULT = 200
 /** Milliseconds before the first further attempt. */
 export const RETRY_DELAY_MAXIMUM = 60_000
+/** The greatest port there is. */
+const PORT_MAXIMUM = 65_535
 /** Seconds that a helper's output may be kept for: 24 hours, as long as `expires` may name. */
 export const CACHE_SECONDS_MAXIMUM = 86_400
 
@@ -125,6 +127,29 @@ export const UserConfig = Schema.Record(Schema.String, CredentialField).annotate
   expected: "an object of fields by name"
 })
 
+const OAuthFields = {
+  clientId: Schema.optionalKey(NonEmptyText.annotate({ expected: "a string with the id of a client" })),
+  clientSecret: Schema.optionalKey(NonEmptyText.annotate({ expected: "a string with a secret, or a ${VARIABLE}" })),
+  callbackPort: Schema.optionalKey(whole("port", 0, PORT_MAXIMUM)),
+  clientMetadataUrl: Schema.optionalKey(NonEmptyText.annotate({ expected: "a string with an https URL" }))
+}
+
+/** How somebody signs in. */
+export const OAuth = Schema.Struct({
+  ...OAuthFields,
+  scopes: Schema.optionalKey(Schema.Array(NonEmptyText).annotate({ expected: "a list of scopes" }))
+}).annotate({ expected: `an object such as { "clientId": "…", "scopes": ["read"] }` })
+
+/** As {@link OAuth}, with scopes in one string as OAuth itself writes them: how Claude Code and OpenCode say it. */
+export const OAuthOfOthers = Schema.Struct({
+  ...OAuthFields,
+  scope: Schema.optionalKey(Text),
+  scopes: Schema.optionalKey(
+    Schema.Union([Text, Schema.Array(NonEmptyText)]).annotate({ expected: "a list of scopes, or a string" })
+  ),
+  redirectUri: Schema.optionalKey(Text)
+}).annotate({ expected: `an object such as { "clientId": "…", "callbackPort": 8080 }` })
+
 /** Whether OAuth may be used. */
 export const Auth = Schema.Literals(["auto", "oauth", "none"]).annotate({ expected: `"auto", "oauth" or "none"` })
 
@@ -168,7 +193,8 @@ const Form = Schema.Struct({
   timeout: Schema.optionalKey(ConnectTimeout),
   passthroughHeaders: Schema.optionalKey(PassthroughHeaders),
   userConfig: Schema.optionalKey(UserConfig),
-  auth: Schema.optionalKey(Auth)
+  auth: Schema.optionalKey(Auth),
+  oauth: Schema.optionalKey(OAuth)
 })
 
 /** An entry as a dialect's schema leaves it, in no dialect any more. A value that is a template already is not read. */
@@ -181,6 +207,8 @@ export type PassthroughForm = NonNullable<ServerForm["passthroughHeaders"]>
 export type UserConfigForm = NonNullable<ServerForm["userConfig"]>
 
 export type HelperForm = typeof Helper.Type
+
+export type OAuthForm = typeof OAuth.Type
 
 /** The keys of {@link fields}, and of the objects under them. */
 export const knownKeys: KnownKeys = {
@@ -217,6 +245,14 @@ export const userConfigKeys: KnownKeys = {
     headerName: true,
     valuePrefix: true
   }
+}
+
+export const oauthKeys: KnownKeys = {
+  clientId: true,
+  clientSecret: true,
+  scopes: true,
+  callbackPort: true,
+  clientMetadataUrl: true
 }
 
 /** What a dialect expects an entry to be. */

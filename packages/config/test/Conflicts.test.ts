@@ -37,12 +37,26 @@ layer(NodeServices.layer)("Conflicts", (it) => {
     })
   )
 
+  it.effect("an Authorization of its own beside forced OAuth is refused", () =>
+    Effect.gen(function* () {
+      const remedy = 'too; set "auth" to "none", or remove this'
+      expect(yield* reasonOf({ auth: "oauth", headers: { "X-Key": "k", authorization: "Bearer a" } })).toBe(
+        `(.headers.authorization): the header authorization comes from program (mcpServers.a.auth) ${remedy}`
+      )
+      expect(yield* reasonOf({ auth: "oauth", userConfig: { access_token: { sensitive: true } } })).toBe(
+        `(.userConfig.access_token): the header Authorization comes from program (mcpServers.a.auth) ${remedy}`
+      )
+      yield* entryOf({ auth: "oauth", headers: { "X-Key": "k" }, headersHelper: "print-tenant" })
+      yield* entryOf({ auth: "auto", headers: { authorization: "Bearer a" } })
+    })
+  )
+
   it.effect("a credential that is let through beside forced OAuth is refused", () =>
     Effect.gen(function* () {
       expect(yield* reasonOf(through({}))).toBe(
         '(.passthroughHeaders[0]): the header Authorization comes from program (mcpServers.a.auth) too; set "auth" to "none", remove this, or say here "override": true to prefer what comes in'
       )
-      expect(yield* reasonOf(through({ override: true }))).toContain("is not supported by this version")
+      expect((yield* entryOf(through({ override: true }))).auth).toBe("oauth")
     })
   )
 })

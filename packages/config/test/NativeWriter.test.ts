@@ -40,6 +40,13 @@ const randomEntry = (random: () => number): Record<string, unknown> => {
       })
     }),
     ...maybe({
+      oauth: {
+        ...maybe({ clientId: text(), ...maybe({ clientSecret: text() }) }),
+        ...maybe({ scopes: pick<unknown>([], ["a:b", "c"]) }),
+        ...maybe({ callbackPort: pick(0, 8080) })
+      }
+    }),
+    ...maybe({
       passthroughHeaders: [
         "x-p",
         ...(random() < 0.5

@@ -13,6 +13,7 @@ import {
   HELPER_TIMEOUT_DEFAULT,
   type HookModule,
   type HttpEndpoint,
+  type OAuthSettings,
   type Origin,
   type OriginScope,
   type PassthroughHeader,
@@ -66,6 +67,11 @@ export interface EntryOptions {
   readonly credentials?: ReadonlyArray<Partial<CredentialField> & Pick<CredentialField, "name" | "headerName">>
   /** Default `auto`. */
   readonly auth?: ServerEntry["auth"]
+  /** How somebody signs in; client id and secret are templates. */
+  readonly oauth?: Omit<OAuthSettings, "clientId" | "clientSecret" | "place"> & {
+    readonly clientId?: string
+    readonly clientSecret?: string
+  }
   /** Absolute paths of hook modules, in the order they run. */
   readonly hooks?: ReadonlyArray<string>
   /** Milliseconds; default 30,000. */
@@ -111,6 +117,9 @@ export const entry = (options: EntryOptions = {}): ServerEntry => {
       ...field
     })),
     auth: options.auth ?? "auto",
+    ...(options.oauth === undefined
+      ? {}
+      : { oauth: oauth(options.oauth, placeIn(origin, `mcpServers.${name}.oauth`)) }),
     connectTimeout: options.connectTimeout ?? CONNECT_TIMEOUT_DEFAULT
   }
 }
@@ -126,6 +135,16 @@ export const helper = (options: HelperOptions): Helper => ({
   onFailure: options.onFailure ?? "fail",
   ...(options.files === undefined ? {} : { files: options.files }),
   place: options.place ?? { file: "/letterhead.json", line: 1, column: 1, path: "mcpServers.example.headersHelper" }
+})
+
+const oauth = (
+  { clientId, clientSecret, ...rest }: NonNullable<EntryOptions["oauth"]>,
+  place: Place
+): OAuthSettings => ({
+  ...rest,
+  ...(clientId === undefined ? {} : { clientId: template(clientId) }),
+  ...(clientSecret === undefined ? {} : { clientSecret: template(clientSecret) }),
+  place
 })
 
 /** The template that `text` is; throws where it is none. */

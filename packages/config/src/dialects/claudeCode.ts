@@ -3,7 +3,8 @@
  * `projects`, those of one project (`claude mcp add` writes there by default).
  *
  * Differences to Claude Code: variables are not expanded in `command` and `args`, an unset variable without a default
- * skips the server, and `headersHelper` may be the native object as well as a shell string.
+ * skips the server, `headersHelper` may be the native object as well as a shell string, and where a server signs people
+ * in is found out: `oauth.authServerMetadataUrl` is a warning.
  */
 import { type ConfigErrorReason, ValueInvalid } from "@letterhead/core/server/ConfigError"
 import type { ConfigWarning } from "@letterhead/core/server/McpConfig"
@@ -16,7 +17,8 @@ import * as ServerForm from "../ServerForm.ts"
 import * as ServersReader from "../ServersReader.ts"
 import * as TemplateSyntax from "../TemplateSyntax.ts"
 import * as UnknownKeys from "../UnknownKeys.ts"
-import { refuseUnsupported } from "./unsupported.ts"
+import * as OtherOAuth from "./OtherOAuth.ts"
+import { REFUSED_KEYS, refuseUnsupported } from "./unsupported.ts"
 
 export const claudeCode: Dialect = {
   id: "claude-code",
@@ -47,10 +49,17 @@ export const projectServers = (folder: string): DocumentPath => ["projects", fol
 
 const SERVERS = ["mcpServers"]
 
-const Entry = Schema.Struct(ServerForm.fields).annotate({ expected: ServerForm.ENTRY })
+const Entry = Schema.Struct({ ...ServerForm.fields, oauth: Schema.optionalKey(ServerForm.OAuthOfOthers) }).annotate({
+  expected: ServerForm.ENTRY
+})
 
 /** `timeout` bounds a tool call there, and `alwaysLoad` what a model is shown: neither concerns a connection. */
-const ENTRY_KEYS: UnknownKeys.KnownKeys = { ...ServerForm.knownKeys, oauth: true, timeout: true, alwaysLoad: true }
+const ENTRY_KEYS: UnknownKeys.KnownKeys = {
+  ...ServerForm.knownKeys,
+  oauth: OtherOAuth.keys,
+  timeout: true,
+  alwaysLoad: true
+}
 
 const decodeForm = SchemaDecoder.make(Entry)
 
@@ -65,8 +74,8 @@ const decodeEntry: ServersReader.EntryDialect["form"] = (document, { path }) => 
     )
   }
   return Result.map(
-    refuseUnsupported(document, path, ["oauth", "passthroughHeaders", "userConfig"]) ?? decodeForm(document, path),
-    (form) => ({ form })
+    refuseUnsupported(document, path, Object.keys(REFUSED_KEYS)) ?? decodeForm(document, path),
+    ({ oauth, ...form }) => OtherOAuth.read(document, path, form, oauth)
   )
 }
 

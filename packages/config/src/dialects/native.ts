@@ -1,9 +1,4 @@
-/**
- * The native form, `letterhead.{json,jsonc,yaml,yml}`: all that Letterhead can be told.
- *
- * `auth: "oauth"` skips its entry, since signing in is not supported by this version and a call without would be refused;
- * `oauth` beside another `auth` is a warning.
- */
+/** The native form, `letterhead.{json,jsonc,yaml,yml}`: all that Letterhead can be told. */
 import { type ConfigErrorReason, ValueInvalid } from "@letterhead/core/server/ConfigError"
 import type { ConfigWarning } from "@letterhead/core/server/McpConfig"
 import type { HookModule } from "@letterhead/core/server/ServerEntry"
@@ -16,7 +11,6 @@ import * as SchemaDecoder from "../SchemaDecoder.ts"
 import * as ServersReader from "../ServersReader.ts"
 import * as StorageDecoder from "../StorageDecoder.ts"
 import * as UnknownKeys from "../UnknownKeys.ts"
-import { ignoredOAuth } from "./unsupported.ts"
 
 export const native: Dialect = {
   id: "native",
@@ -57,7 +51,7 @@ const decodeNames = SchemaDecoder.make(NativeForm.Hooks)
 const decodeUrls = SchemaDecoder.make(NativeForm.Extends)
 
 const decodeEntry: ServersReader.EntryDialect["form"] = (document, { path }) =>
-  Result.map(decodeForm(document, path), (form) => ({ form, warnings: ignoredOAuth(document, path) }))
+  Result.map(decodeForm(document, path), (form) => ({ form }))
 
 /** A hook is a source of headers: where its list cannot be read, no server of the file is called without it. */
 const decodeHooks = (

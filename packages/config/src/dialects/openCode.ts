@@ -20,7 +20,8 @@ import * as ServersReader from "../ServersReader.ts"
 import * as TemplateSyntax from "../TemplateSyntax.ts"
 import * as UnknownKeys from "../UnknownKeys.ts"
 import * as OpenCodePlugins from "./OpenCodePlugins.ts"
-import { ignoredOAuth, REFUSED_KEYS, refuseUnsupported } from "./unsupported.ts"
+import * as OtherOAuth from "./OtherOAuth.ts"
+import { REFUSED_KEYS, refuseUnsupported } from "./unsupported.ts"
 
 export const openCode: Dialect = {
   id: "opencode",
@@ -120,9 +121,7 @@ const Remote = Schema.Struct({
   headers: ServerForm.fields.headers,
   headersHelper: ServerForm.fields.headersHelper,
   oauth: Schema.optionalKey(
-    Schema.Union([Schema.Literal(false), Schema.Record(Schema.String, Schema.Unknown)]).annotate({
-      expected: "false, or an object"
-    })
+    Schema.Union([Schema.Literal(false), ServerForm.OAuthOfOthers]).annotate({ expected: "false, or an object" })
   )
 }).annotate({ expected: `an object with "type" and "url"` })
 
@@ -137,7 +136,7 @@ const ENTRY_KEYS: UnknownKeys.KnownKeys = {
   url: true,
   headers: true,
   headersHelper: ServerForm.knownKeys["headersHelper"] ?? true,
-  oauth: true,
+  oauth: OtherOAuth.keys,
   command: true,
   environment: true,
   enabled: true,
@@ -160,16 +159,14 @@ const decodeEntry: ServersReader.EntryDialect["form"] = (document, { path }) =>
     switch (document.value([...path, "type"])) {
       case "remote": {
         const { headers, headersHelper, oauth, timeout, url } = yield* decodeRemote(document, path)
-        return {
-          form: {
-            url,
-            ...(headers === undefined ? {} : { headers }),
-            ...(headersHelper === undefined ? {} : { headersHelper }),
-            ...(oauth === false ? { auth: "none" as const } : {}),
-            ...connectTimeout(timeout)
-          },
-          warnings: ignoredOAuth(document, path)
+        const form = {
+          url,
+          ...(headers === undefined ? {} : { headers }),
+          ...(headersHelper === undefined ? {} : { headersHelper }),
+          ...(oauth === false ? { auth: "none" as const } : {}),
+          ...connectTimeout(timeout)
         }
+        return OtherOAuth.read(document, path, form, oauth === false ? undefined : oauth)
       }
       case "local": {
         const { command, environment, timeout } = yield* decodeLocal(document, path)

@@ -1,6 +1,5 @@
 /** What an entry asks for and its dialect or this version cannot do: refused where leaving it out would lose headers. */
 import { ValueInvalid } from "@letterhead/core/server/ConfigError"
-import type { ConfigWarning } from "@letterhead/core/server/McpConfig"
 import * as Result from "effect/Result"
 import type { Document, DocumentPath } from "../Document.ts"
 
@@ -25,17 +24,6 @@ export const refuseUnsupported = (
     })
   )
 }
-
-/** What is said of an object that configures OAuth: a server that asks for none does without. */
-export const ignoredOAuth = (document: Document, path: DocumentPath, key = "oauth"): ReadonlyArray<ConfigWarning> =>
-  document.node([...path, key])?.kind === "object"
-    ? [
-        {
-          place: document.place([...path, key], "key"),
-          message: `"${key}" is ignored: signing in is not supported by this version, and the server may refuse calls`
-        }
-      ]
-    : []
 
 /** Keys that Letterhead's own form has, and others lack. */
 export const REFUSED_KEYS = { passthroughHeaders: true, userConfig: true } as const

@@ -77,4 +77,30 @@ layer(NodeServices.layer)("archestra", (it) => {
       )
     })
   )
+
+  it.effect("the client of an item and its scopes are those of a sign-in", () =>
+    Effect.gen(function* () {
+      const folder = yield* ConfigFolder.make
+      const settings = { name: "W", server_url: "https://mcp.example.com", redirect_uris: ["https://a/callback"] }
+      const items = {
+        registered: { client_id: "id", client_secret: "s$1", scopes: [], default_scopes: ["read"] },
+        dynamic: { client_id: "", client_secret: null, scopes: ["a", "b"] },
+        wrong: { client_id: 5 }
+      }
+      for (const [name, config] of Object.entries(items)) {
+        yield* folder.write(`repository/${name}.json`, { ...ITEM, name, oauthConfig: { ...settings, ...config } })
+      }
+      const read = (name: string) => folder.file(`${name}.json`)
+      expect((yield* (yield* read("registered")).get("registered")).oauth).toMatchObject({
+        clientId: { source: "id" },
+        clientSecret: { parts: [{ _tag: "Text", text: "s$1" }] },
+        scopes: ["read"]
+      })
+      const { clientId, scopes } = (yield* (yield* read("dynamic")).get("dynamic")).oauth ?? {}
+      expect([clientId, scopes]).toEqual([undefined, ["a", "b"]])
+      expect(ConfigFolder.skips(yield* read("wrong"), folder.root)).toEqual([
+        expect.stringContaining("(oauthConfig.client_id): expected a string")
+      ])
+    })
+  )
 })

@@ -36,23 +36,30 @@ layer(NodeServices.layer)("claudeCode", (it) => {
     })
   )
 
-  it.effect("ws, oauth and wrong types skip their server by name; the others go on", () =>
+  it.effect("ws and wrong types skip their server by name; the others go on", () =>
     Effect.gen(function* () {
       const folder = yield* ConfigFolder.make
       yield* folder.write(
         "repository/.mcp.json",
         `{ "mcpServers": {
   "socket": { "type": "ws", "url": "wss://a" },
-  "signed": { "url": "https://a", "oauth": { "clientId": "x" } },
+  "signed": { "url": "https://a", "oauth": { "clientId": "x", "callbackPort": 8080, "scopes": "a b", "authServerMetadataUrl": "https://m" } },
   "typed": { "url": "https://a", "headersHelper": ["a"] },
   "good": { "url": "https://a" }
 } }`
       )
       const config = yield* folder.discover()
-      expect([...config.servers.keys()]).toEqual(["good"])
+      expect([...config.servers.keys()]).toEqual(["signed", "good"])
+      expect((yield* config.get("signed")).oauth).toMatchObject({
+        clientId: { source: "x" },
+        callbackPort: 8080,
+        scopes: ["a", "b"]
+      })
+      expect(ConfigFolder.warnings(config, folder.root)).toContainEqual(
+        expect.stringContaining("(mcpServers.signed.oauth.authServerMetadataUrl): is ignored: where a server signs")
+      )
       expect(ConfigFolder.skips(config, folder.root)).toEqual([
         'socket: repository/.mcp.json:2:23 (mcpServers.socket.type): expected "http", "sse" or "stdio"; WebSocket is not supported; use the server\'s HTTP endpoint if it has one',
-        'signed: repository/.mcp.json:3:35 (mcpServers.signed.oauth): expected no "oauth": it is not supported by this version, and without it headers would be missing; use "headers" or "headersHelper" instead, or remove it',
         'typed: repository/.mcp.json:4:51 (mcpServers.typed.headersHelper): expected an object such as { "command": ["node", "./headers.js"], "timeout": 10000 }, or a command for the shell'
       ])
     })

@@ -370,29 +370,56 @@ layer(NodeServices.layer)("native", (it) => {
     )
   })
 
-  describe("what this version cannot do is never left out silently", () => {
-    it.effect("auth may be auto or none; oauth skips the server", () =>
+  describe("what an entry says is never left out silently", () => {
+    it.effect("auth says whether OAuth may be used, and oauth how", () =>
       Effect.gen(function* () {
-        expect(yield* reasonFor('{ "url": "https://b", "auth": "auto" }')).toBe("")
-        expect(yield* reasonFor('{ "url": "https://b", "auth": "none" }')).toBe("")
-        expect(yield* reasonFor('{ "url": "https://b", "auth": "oauth", "oauth": {} }')).toBe(
-          '4:42 (mcpServers.bad.auth): expected "auto" or "none"; signing in with OAuth is not supported by this version; use "headers" or "headersHelper"'
-        )
-        expect(yield* reasonFor('{ "url": "https://b", "auth": "basic" }')).toBe(
-          '4:42 (mcpServers.bad.auth): expected "auto", "oauth" or "none"'
-        )
+        const folder = yield* ConfigFolder.make
+        yield* folder.write(FILE, {
+          mcpServers: {
+            plain: { url: "https://a" },
+            forced: { url: "https://a", auth: "oauth" },
+            never: { url: "https://a", auth: "none" },
+            client: {
+              url: "https://a",
+              oauth: { clientId: "${ID}", clientSecret: "${SECRET}", scopes: ["a:read", "b"], callbackPort: 8080 }
+            },
+            document: { url: "https://a", oauth: { clientMetadataUrl: "https://client.example/client.json" } }
+          }
+        })
+        const config = yield* folder.discover({}, { ID: "id", SECRET: "secret" })
+        expect(config.skipped).toEqual([])
+        expect(config.warnings).toEqual([])
+        expect([...config.servers.values()].map(({ auth }) => auth)).toEqual(["auto", "oauth", "none", "auto", "auto"])
+        const { oauth } = yield* config.get("client")
+        expect(oauth).toMatchObject({
+          clientId: { source: "${ID}" },
+          clientSecret: { source: "${SECRET}" },
+          scopes: ["a:read", "b"],
+          callbackPort: 8080,
+          place: { path: "mcpServers.client.oauth" }
+        })
+        expect((yield* config.get("document")).oauth?.clientMetadataUrl).toBe("https://client.example/client.json")
+        expect((yield* config.get("plain")).oauth).toBeUndefined()
       })
     )
 
-    it.effect("oauth beside another auth is a warning", () =>
+    it.effect("what no authorization server would take is refused at load", () =>
       Effect.gen(function* () {
-        const folder = yield* ConfigFolder.make
-        yield* folder.write(FILE, '{ "mcpServers": { "a": { "url": "https://a", "oauth": { "clientId": "x" } } } }')
-        const config = yield* folder.discover()
-        expect([...config.servers.keys()]).toEqual(["a"])
-        expect(ConfigFolder.warnings(config, folder.root)).toEqual([
-          `${FILE}:1:46 (mcpServers.a.oauth): "oauth" is ignored: signing in is not supported by this version, and the server may refuse calls`
-        ])
+        const cases = [
+          ['"clientSecret": "s"', '(mcpServers.bad.oauth.clientSecret): expected "clientId" beside it'],
+          ['"clientId": "${UNSET_CLIENT}"', "the environment variable UNSET_CLIENT is not set"],
+          ['"scopes": ["good", "two words"]', "(mcpServers.bad.oauth.scopes[1]): expected a scope"],
+          ['"callbackPort": 65536', "expected a whole number of port from 0 to 65535"],
+          ['"clientMetadataUrl": "http://a/c.json"', "expected an https URL with a path"],
+          ['"clientMetadataUrl": "https://a"', "expected an https URL with a path"],
+          ['"clientMetadataUrl": "https://a/c", "clientId": "i"', 'expected "clientId" or this, and not both']
+        ] as const
+        for (const [keys, expected] of cases) {
+          expect(yield* reasonFor(`{ "url": "https://b", "oauth": { ${keys} } }`)).toContain(expected)
+        }
+        expect(yield* reasonFor('{ "url": "https://b", "auth": "basic" }')).toBe(
+          '4:42 (mcpServers.bad.auth): expected "auto", "oauth" or "none"'
+        )
       })
     )
 

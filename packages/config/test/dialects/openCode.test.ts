@@ -106,6 +106,7 @@ layer(NodeServices.layer)("openCode", (it) => {
       )
       const config = yield* folder.discover()
       expect([...config.servers.keys()]).toEqual(["good"])
+      expect((yield* config.get("good")).oauth?.clientId?.source).toBe("c")
       expect(ConfigFolder.skips(config, folder.root)).toEqual([
         "off: repository/opencode.json:2:50 (mcp.off.enabled): the entry is disabled here; enable it to use it",
         "onlyOff: repository/opencode.json:3:16 (mcp.onlyOff.enabled): the entry is disabled here; enable it to use it",
@@ -116,7 +117,6 @@ layer(NodeServices.layer)("openCode", (it) => {
       ])
       expect(ConfigFolder.warnings(config, folder.root)).toEqual([
         'repository/opencode.json:4:3 (mcp.onlyOn): "onlyOn" is only switched on here, and entries are not merged: write the whole entry, or remove it',
-        'repository/opencode.json:9:51 (mcp.good.oauth): "oauth" is ignored: signing in is not supported by this version, and the server may refuse calls',
         'repository/opencode.json:9:81 (mcp.good.colour): unknown key "colour" is ignored; remove it'
       ])
     })
@@ -167,4 +167,36 @@ layer(NodeServices.layer)("openCode", (it) => {
       expect((yield* elsewhere.get("mine")).origin.source).toBe(`${folder.root}/xdg/opencode/opencode.jsonc`)
     })
   )
+
+  it.effect("how to sign in is read as it is written there", () =>
+    Effect.gen(function* () {
+      const folder = yield* ConfigFolder.make
+      yield* folder.write("repository/opencode.json", {
+        mcp: {
+          a: {
+            type: "remote",
+            url: "https://a",
+            oauth: { clientId: "{env:ID}", clientSecret: "s", scope: "tools:read tools:run", redirectUri: REDIRECT }
+          },
+          b: { type: "remote", url: "https://b", oauth: { scope: 'not"a scope' } }
+        }
+      })
+      const config = yield* folder.discover({}, { ID: "id" })
+      expect((yield* config.get("a")).oauth).toMatchObject({
+        clientId: { parts: [{ _tag: "Variable", name: "ID" }] },
+        scopes: ["tools:read", "tools:run"],
+        callbackPort: 19876
+      })
+      expect(ConfigFolder.warnings(config, folder.root)).toEqual([
+        expect.stringContaining(
+          "(mcp.a.oauth.redirectUri): only the port counts: a sign-in ends at http://127.0.0.1:19876/"
+        )
+      ])
+      expect(ConfigFolder.skips(config, folder.root)).toEqual([
+        expect.stringContaining("(mcp.b.oauth.scope): expected a scope")
+      ])
+    })
+  )
 })
+
+const REDIRECT = "http://127.0.0.1:19876/mcp/oauth/callback"

@@ -59,10 +59,10 @@ credentials:
           }
         ]
       })
+      expect((yield* config.get("forced")).auth).toBe("oauth")
       expect(yield* config.get("guessed")).toMatchObject({ endpoint: { transport: "auto" }, auth: "none" })
       expect(ConfigFolder.skips(config, folder.root)).toEqual([
-        "self-hosted: repository/.oh/config.yaml:18:18 (mcpServers[2].headers.X-API-Key): the environment variable INTERNAL_KEY is not set; set it, or give a default: ${INTERNAL_KEY:-…}",
-        'forced: repository/.oh/config.yaml:25:11 (mcpServers[4].auth): expected "auto" or "none"; signing in with OAuth is not supported by this version; use "headers" or "headersHelper"'
+        "self-hosted: repository/.oh/config.yaml:18:18 (mcpServers[2].headers.X-API-Key): the environment variable INTERNAL_KEY is not set; set it, or give a default: ${INTERNAL_KEY:-…}"
       ])
     })
   )

@@ -44,6 +44,8 @@ export const needsTrust = (entry: ServerEntry): boolean => {
     readsOutside(entry.endpoint.url) ||
     entry.headers.some((header) => readsOutside(header.value)) ||
     entry.credentials.length > 0 ||
+    entry.auth === "oauth" ||
+    entry.oauth !== undefined ||
     entry.passthrough.length > 0
   )
 }
