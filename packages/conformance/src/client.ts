@@ -4,7 +4,9 @@
  * It prints the count of its requests as one line of JSON. A failure ends it with status 1.
  */
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import { ClientFeatures } from "@letterhead/mcp/ClientFeatures"
 import type { McpTransport } from "@letterhead/mcp/McpTransport"
 import type { Face, FaceError, Revision } from "./Face.ts"
 import * as HeaderTally from "./HeaderTally.ts"
@@ -27,10 +29,14 @@ const revision = process.env["MCP_CONFORMANCE_PROTOCOL_VERSION"] === "2026-07-28
 const face = FACES[name]
 if (face === undefined) throw new Error(`"${name}" is no client: use one of ${Object.keys(FACES).join(", ")}`)
 
+/** Accepts each form as it is; for a connection, since the other clients have handlers of their own. */
+const features = Layer.succeed(ClientFeatures, {
+  elicitation: () => Effect.succeed({ action: "accept", content: {} })
+})
 const tally = new HeaderTally.HeaderTally()
 await Effect.flatMap(await face(revision, url), (opened) => ScenarioTour.run(opened, { name: scenario, context })).pipe(
   Effect.scoped,
-  Effect.provide(HeaderTally.layer(url, tally)),
+  Effect.provide(Layer.provide(HeaderTally.layer(url, tally), features)),
   Effect.runPromise
 )
 process.stdout.write(`${JSON.stringify(tally.tally)}\n`)

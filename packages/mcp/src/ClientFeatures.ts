@@ -31,7 +31,10 @@ export class FeatureRefused extends Data.TaggedError("FeatureRefused")<{
 }
 
 export interface ClientFeatures {
-  /** Asks the user, by a form or by a URL. One who says no is an answer: `{ action: "decline" }`. */
+  /**
+   * Asks the user, by a form or by a URL. One who says no is an answer: `{ action: "decline" }`. Fields of an accepted
+   * form that are left out get the defaults of the form.
+   */
   readonly elicitation?: (params: ElicitRequest["params"]) => Effect.Effect<ElicitResult, FeatureRefused>
   /** Asks the model. */
   readonly sampling?: (params: CreateMessageRequest["params"]) => Effect.Effect<CreateMessageResult, FeatureRefused>

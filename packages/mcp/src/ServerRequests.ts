@@ -24,7 +24,7 @@ import { ClientFeatures, type FeatureRefused } from "./ClientFeatures.ts"
 
 /** What is announced to servers: what there is a handler for. */
 export const capabilitiesOf = ({ elicitation, roots, sampling }: ClientFeatures): ClientCapabilities => ({
-  ...(elicitation === undefined ? {} : { elicitation: { form: {}, url: {} } }),
+  ...(elicitation === undefined ? {} : { elicitation: { form: { applyDefaults: true }, url: {} } }),
   ...(sampling === undefined ? {} : { sampling: {} }),
   ...(roots === undefined ? {} : { roots: {} })
 })
