@@ -56,7 +56,7 @@ const CONNECTS = 15
 const SETTLED_CONNECTIONS = 200
 const SETTLED_SESSIONS = 10_000
 /** The calls of each subject before anything counts, and the milliseconds that they may take. */
-const WARMING: WarmingTask = { kind: "warming", calls: 20_000, milliseconds: 4_000 }
+const WARMING: WarmingTask = { kind: "warming", calls: 30_000, milliseconds: 6_000 }
 
 export const run = async (options: SuiteOptions): Promise<Results> => {
   options.progress("resolving")
