@@ -6,9 +6,11 @@ export default defineConfig({
     pool: "forks",
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    projects: ["core", "config", "mcp", "keychain", "testing", "letterhead", "conformance", "examples"].map((name) => ({
-      extends: true as const,
-      test: { name, root: `packages/${name}`, include: ["test/**/*.test.ts"] }
-    }))
+    projects: ["core", "config", "mcp", "keychain", "oauth", "testing", "letterhead", "conformance", "examples"].map(
+      (name) => ({
+        extends: true as const,
+        test: { name, root: `packages/${name}`, include: ["test/**/*.test.ts"] }
+      })
+    )
   }
 })

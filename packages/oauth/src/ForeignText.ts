@@ -1,0 +1,28 @@
+/**
+ * What somebody else wrote, such as an authorization server's `error_description`, as it may be shown to a person.
+ *
+ * Our own secrets are masked first, as they are and as a URL writes them, so that cutting leaves no part of one. Control
+ * characters and those that are invisible or change the direction of reading are shown as escapes. The rest is cut.
+ */
+
+/** Characters that are shown at most. */
+export const TEXT_LIMIT = 300
+
+/** What stands where a secret stood. */
+export const MASK = "***"
+
+/** `text` on one line, without these secrets and without what moves a cursor. */
+export const shown = (text: string, secrets: ReadonlyArray<string> = []): string => {
+  const masked = secrets
+    .filter((secret) => secret !== "")
+    .flatMap((secret) => [secret, encodeURIComponent(secret)])
+    .toSorted((one, other) => other.length - one.length)
+    .reduce((rest, secret) => rest.replaceAll(secret, MASK), text)
+  const line = masked.trim().replace(UNSAFE, escape)
+  return line.length <= TEXT_LIMIT ? line : `${line.slice(0, TEXT_LIMIT)}…`
+}
+
+/** Control characters, half characters, and those that are invisible or change the direction of text. */
+const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/gu
+
+const escape = (character: string): string => `\\u{${character.codePointAt(0)?.toString(16)}}`
