@@ -72,10 +72,13 @@ export const make = Effect.fnUntraced(function* (
   )
   const onrenewed = () => {
     events.publish({ _tag: "Renewed" })
-    Effect.runForkWith(services)(tell)
+    if (connected) Effect.runForkWith(services)(tell)
   }
 
+  // A session may be forgotten before the client is told that it has one.
+  let connected = false
   let present = yield* SdkClient.open(options, { events, onrenewed })
+  connected = true
   yield* tell
 
   const oneAtATime = yield* Semaphore.make(1)
@@ -117,8 +120,9 @@ export const make = Effect.fnUntraced(function* (
         Effect.catchIf(
           (error) => SdkClient.contradictsEra(error.reason),
           (error) =>
-            Effect.flatMap(reconsider(used), (other) =>
-              other === undefined || !SdkClient.isRefusal(error.reason) ? Effect.fail(error) : made(other)
+            Effect.flatMap(
+              Effect.orElseSucceed(reconsider(used), () => undefined),
+              (other) => (other === undefined || !SdkClient.isRefusal(error.reason) ? Effect.fail(error) : made(other))
             )
         )
       )

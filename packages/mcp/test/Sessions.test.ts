@@ -1,5 +1,6 @@
 /** What becomes of a connection whose MCP session the server has forgotten (2025-11-25, Session Management). */
 import { assert, describe, it } from "@effect/vitest"
+import { ClientFeatures } from "@letterhead/mcp/ClientFeatures"
 import * as McpTransport from "@letterhead/mcp/McpTransport"
 import * as LoopbackServerFault from "@letterhead/testing/LoopbackServerFault"
 import type { RecordedRequest } from "@letterhead/testing/RecordedRequest"
@@ -16,6 +17,7 @@ import { ownerMark } from "./support/Resolver.ts"
 const kinds = ["json", "sse"] as const
 
 const isInitialize = (request: RecordedRequest) => request.rpcMethod === "initialize"
+const isInitialized = (request: RecordedRequest) => request.rpcMethod === "notifications/initialized"
 const isCall = (request: RecordedRequest) => request.rpcMethod === "tools/call"
 const isGet = (request: RecordedRequest) => request.httpMethod === "GET"
 const sessionOf = (request: RecordedRequest) => request.headers.get("mcp-session-id")
@@ -110,6 +112,20 @@ describe("a session that the server has forgotten", () => {
       yield* Fiber.interrupt(fiber)
       yield* connection.callTool("echo", { session: "two" }).pipe(Harness.asSession("two"))
       assert.strictEqual(yield* countOf(harness, ({ rpcMethod }) => rpcMethod === "notifications/cancelled"), 0)
+      yield* nothingHeld(harness)
+    })
+  )
+
+  it.live("is begun anew where it is forgotten before the connection is there", () =>
+    Effect.gen(function* () {
+      const harness = yield* Harness.make({ era: "legacy" }).pipe(
+        Effect.provideService(ClientFeatures, { logLevel: "info" })
+      )
+      yield* harness.server.respondNext({ ...LoopbackServerFault.sessionNotFound, when: isInitialized })
+      const connection = yield* harness.connect
+      yield* connection.callTool("echo", { session: "one" }).pipe(Harness.asSession("one"))
+      assert.strictEqual(yield* countOf(harness, isInitialize), 2)
+      assert.strictEqual(yield* countOf(harness, ({ rpcMethod }) => rpcMethod === "logging/setLevel"), 1)
       yield* nothingHeld(harness)
     })
   )
