@@ -27,8 +27,11 @@ export interface CallRequestOptions extends CarriedOptions {
   readonly signal: AbortSignal
   /** The client's own timer, in milliseconds. */
   readonly timeout: number
-  /** A client of SDK 2 would show the lists that one session was given to all the others. */
-  readonly cacheMode: "bypass"
+  /**
+   * A client of SDK 2 would show the lists that one session was given to all the others. It goes on to note what the
+   * last list said of a tool's parameters, since a modern server wants some of them repeated as header fields.
+   */
+  readonly cacheMode: "refresh"
   readonly onprogress?: (progress: Progress) => void
 }
 
@@ -115,7 +118,7 @@ const optionsOf = (
   ...carry(made),
   signal,
   timeout,
-  cacheMode: "bypass",
+  cacheMode: "refresh",
   ...(onProgress === undefined ? {} : { onprogress: onProgress })
 })
 

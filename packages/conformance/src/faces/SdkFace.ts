@@ -29,11 +29,8 @@ export const open = Effect.gen(function* () {
       tools.map((tool) => ({
         name: tool.name,
         inputSchema: tool.inputSchema,
-        // The client keeps no list that one session was given for another; it is told which tool this session means.
         call: (args: Readonly<Record<string, unknown>>) =>
-          call((options) =>
-            client.callTool({ name: tool.name, arguments: { ...args } }, { ...options, toolDefinition: tool })
-          )
+          call((options) => client.callTool({ name: tool.name, arguments: { ...args } }, options))
       }))
   )
   const prompts = Effect.map(
