@@ -10,6 +10,7 @@ import { SignInFailed } from "@letterhead/core/headers/HeaderError"
 import * as Brand from "effect/Brand"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
+import { isLoopback } from "./UrlPolicy.ts"
 
 export type WebAddress = Brand.Branded<string, "@letterhead/oauth/WebAddress">
 
@@ -20,7 +21,7 @@ export const ADDRESS_LIMIT = 8_192
 export const make = (text: string | URL): Result.Result<WebAddress, string> => {
   const url = URL.parse(String(text))
   if (url === null) return Result.fail("is not a URL")
-  if (url.protocol !== "https:" && !(url.protocol === "http:" && LOOPBACK.has(url.hostname))) {
+  if (url.protocol !== "https:" && !(url.protocol === "http:" && isLoopback(url))) {
     return Result.fail("is neither https nor http to this machine")
   }
   if (url.username !== "" || url.password !== "") return Result.fail("contains a name or a password")
@@ -38,8 +39,6 @@ export const require = (text: string | URL): Effect.Effect<WebAddress, SignInFai
         })
     )
   )
-
-const LOOPBACK: ReadonlySet<string> = new Set(["127.0.0.1", "[::1]", "localhost"])
 
 /** Visible ASCII without the quotes, blanks and brackets that the URL standard encodes. */
 const WRITTEN = /^https?:\/\/[!#-;=?-~]+$/
