@@ -14,4 +14,5 @@ export {
   ServerError,
   UnreachableError
 } from "./promise/LetterheadError.ts"
+export type { Asker, PromiseFeatures } from "./promise/PromiseFeatures.ts"
 export type { PromiseHook } from "./promise/PromiseHook.ts"

@@ -1,5 +1,6 @@
 /** What a runtime says about a call, in the words of the Promise face. */
 import { type CallContext, LOCAL_PRINCIPAL } from "@letterhead/core/call/CallContext"
+import type { CallOptions } from "@letterhead/mcp/McpConnection"
 import * as Redacted from "effect/Redacted"
 
 /** On whose behalf something is done. */
@@ -25,6 +26,8 @@ export interface CallFacts extends Omit<OwnerFacts, "principal"> {
   readonly timeout?: number
   /** Whether the call may be sent again where its fate is unknown (a reset, 5xx, 429). Default false. */
   readonly idempotent?: boolean
+  /** Told of the progress that the server reports. */
+  readonly onProgress?: NonNullable<CallOptions["onProgress"]>
 }
 
 export const contextOf = (facts: OwnerFacts & Pick<CallFacts, "call">): CallContext => ({

@@ -2,7 +2,9 @@
 import { withCall } from "@letterhead/core/call/CallContext"
 import type { McpConnection } from "@letterhead/mcp/McpConnection"
 import type { McpError } from "@letterhead/mcp/McpError"
+import type { ServerEvent } from "@letterhead/mcp/ServerEvents"
 import type * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
 import { type CallFacts, partsOf } from "./CallFacts.ts"
 
 type ResultOf<E> = E extends Effect.Effect<infer A, infer _E, infer _R> ? A : never
@@ -47,6 +49,11 @@ export class ClientConnection implements AsyncDisposable {
     return this.#connection.serverInfo
   }
 
+  /** How the server wants to be used, for a model to read. */
+  get instructions(): string | undefined {
+    return this.#connection.instructions
+  }
+
   /** All pages. */
   listTools(facts: CallFacts = {}): Promise<ResultOf<McpConnection["listTools"]>> {
     return this.#as(facts, this.#connection.listTools)
@@ -76,8 +83,25 @@ export class ClientConnection implements AsyncDisposable {
     return this.#as(facts, this.#connection.listResources)
   }
 
+  listResourceTemplates(facts: CallFacts = {}): Promise<ResultOf<McpConnection["listResourceTemplates"]>> {
+    return this.#as(facts, this.#connection.listResourceTemplates)
+  }
+
   readResource(uri: string, facts: CallFacts = {}): Promise<ResultOf<ReturnType<McpConnection["readResource"]>>> {
     return this.#as(facts, this.#connection.readResource(uri, facts))
+  }
+
+  /** What an argument of a prompt or of a resource template may be; nothing where the server does not complete. */
+  complete(
+    params: Parameters<McpConnection["complete"]>[0],
+    facts: CallFacts = {}
+  ): Promise<ResultOf<ReturnType<McpConnection["complete"]>>> {
+    return this.#as(facts, this.#connection.complete(params, facts))
+  }
+
+  /** What the server says to no call in particular, from now on, until the loop over it is left. */
+  events(): AsyncIterable<ServerEvent> {
+    return Stream.toAsyncIterable(this.#connection.events)
   }
 
   /** Lets go of the connection; the last one to do so ends the MCP session and disconnects. */

@@ -14,6 +14,7 @@ import type { HeaderError } from "@letterhead/core/headers/HeaderError"
 import type { ConfigError } from "@letterhead/core/server/ConfigError"
 import { McpConfig } from "@letterhead/core/server/McpConfig"
 import { CallHooks } from "@letterhead/core/sources/CallHooks"
+import { ClientFeatures } from "@letterhead/mcp/ClientFeatures"
 import { McpError } from "@letterhead/mcp/McpError"
 import {
   type CallRequestOptions,
@@ -33,6 +34,7 @@ import * as Letterhead from "../Letterhead.ts"
 import { type CallFacts, contextOf, type OwnerFacts } from "./CallFacts.ts"
 import { ClientConnection } from "./ClientConnection.ts"
 import * as LetterheadError from "./LetterheadError.ts"
+import { clientFeatures, type PromiseFeatures } from "./PromiseFeatures.ts"
 import { callHook, type PromiseHook } from "./PromiseHook.ts"
 
 /** As the official SDKs and others take one in place of the global `fetch`. */
@@ -48,6 +50,8 @@ export interface ClientOptions extends Omit<Letterhead.Options, "configFile" | "
   readonly config?: string | { readonly mcpServers: Readonly<Record<string, unknown>> }
   /** Hooks of the runtime, in the order they run. Default: none. */
   readonly hooks?: ReadonlyArray<PromiseHook>
+  /** What the runtime does for servers that ask: its user, its model, its roots. Default: nothing is offered. */
+  readonly features?: PromiseFeatures
 }
 
 /** The layers that a client stands on; a test brings `Letterhead.layerTest()`. */
@@ -163,13 +167,16 @@ export class LetterheadClient implements AsyncDisposable {
 
 /** Letterhead over a configuration; nothing is read before something is asked. */
 export const createLetterhead = (options: ClientOptions = {}): LetterheadClient => {
-  const { config, hooks, ...rest } = options
+  const { config, features, hooks, ...rest } = options
   return new LetterheadClient(
     Letterhead.layer({
       ...rest,
       ...(typeof config === "string" ? { configFile: config } : {}),
       ...(typeof config === "object" ? { values: { entries: config.mcpServers, origin: PROGRAM } } : {})
-    }).pipe(Layer.provide(Layer.succeed(CallHooks, (hooks ?? []).map(callHook))))
+    }).pipe(
+      Layer.provide(Layer.succeed(CallHooks, (hooks ?? []).map(callHook))),
+      Layer.provide(Layer.succeed(ClientFeatures, clientFeatures(features ?? {})))
+    )
   )
 }
 

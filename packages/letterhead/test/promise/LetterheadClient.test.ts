@@ -54,6 +54,10 @@ const rejection = (promise: () => Promise<unknown>) =>
     )
   )
 
+/** The stream on which it is told opens beside the calls. */
+const notifyLater = (server: LoopbackServer.LoopbackServer) =>
+  Effect.andThen(Effect.sleep(50), server.notifyToolsChanged)
+
 describe("createLetterhead", () => {
   for (const era of ["legacy", "modern"] as const) {
     it.live(`two sessions share a connection, and each call carries its own headers (${era})`, () =>
@@ -149,6 +153,51 @@ describe("createLetterhead", () => {
       assert.strictEqual(error, reason)
       yield* Effect.promise(() => connection.close())
       assert.isTrue((yield* server.requests).some(({ rpcMethod }) => rpcMethod === "notifications/cancelled"))
+    })
+  )
+
+  it.live("a server's question is answered for the session whose call it is, and its progress arrives", () =>
+    Effect.gen(function* () {
+      const server = yield* LoopbackServer.make({ era: "modern", responses: "sse" })
+      const asked: Array<string | undefined> = []
+      const letterhead = yield* clientOf(
+        { url: server.url },
+        {
+          features: {
+            elicitation: async (_params, asker) => {
+              asked.push(asker.session)
+              return { action: "decline" }
+            }
+          }
+        }
+      )
+      const steps: Array<number> = []
+      yield* Effect.promise(async () => {
+        const connection = await letterhead.connect("api")
+        await connection.callTool("elicit", {}, { session: "one" })
+        await connection.callTool(
+          "progress",
+          {},
+          { session: "one", onProgress: ({ progress }) => steps.push(progress) }
+        )
+      })
+      assert.isNotEmpty(asked)
+      assert.isTrue(asked.every((session) => session === "one"))
+      assert.isNotEmpty(steps)
+    })
+  )
+
+  it.live("events reach whoever listens, until the loop is left", () =>
+    Effect.gen(function* () {
+      const server = yield* LoopbackServer.make({ era: "legacy" })
+      const letterhead = yield* clientOf({ url: server.url })
+      const connection = yield* Effect.promise(() => letterhead.connect("api"))
+      const first = Effect.promise(async () => {
+        for await (const event of connection.events()) return event
+        return undefined
+      })
+      const [event] = yield* Effect.all([first, Effect.repeat(notifyLater(server), { times: 20 })], { concurrency: 2 })
+      assert.deepStrictEqual(event, { _tag: "ListChanged", list: "tools" })
     })
   )
 
