@@ -5,7 +5,7 @@
  * quote what we sent. Its text is masked with the headers of the call and of the connection.
  */
 import type { ResolvedHeaders } from "@letterhead/core/headers/ResolvedHeaders"
-import { ProtocolError, SdkError, SdkErrorCode, SdkHttpError, SseError } from "@modelcontextprotocol/client"
+import { ProtocolError, SdkError, SdkErrorCode, SdkHttpError } from "@modelcontextprotocol/client"
 import type { Call } from "./Call.ts"
 import * as Masking from "./Masking.ts"
 import {
@@ -76,7 +76,6 @@ const find = (
   }
   if (error instanceof SdkHttpError) return ofHttp(error, describe)
   if (error instanceof SdkError) return ofSdk(error, describe, owner)
-  if (error instanceof SseError) return ofSse(error)
   if (isOfOlderSdk(error)) return ofOlderSdk(error, describe, owner)
   if (!(error instanceof Error)) return undefined
   if (error.message === "Not connected") return owner.failure ?? new ConnectionClosed(CLOSED)
@@ -111,7 +110,6 @@ const CLOSED = { description: "the connection was closed before the call was ans
 
 const NOT_JSON = "the server answered with something that is not JSON; is this the URL of an MCP server?"
 const NOT_MCP = "the server answered with something that is not MCP; is this the URL of an MCP server?"
-const NOT_SSE = "the server answered with something that is not an event stream; is this the URL of an SSE server?"
 
 const ofHttp = (error: SdkHttpError, describe: (text: string) => string): McpErrorReason => {
   const text = error.data["text"]
@@ -127,11 +125,6 @@ const ofHttp = (error: SdkHttpError, describe: (text: string) => string): McpErr
       return new HttpFailed({ status: error.status, description })
   }
 }
-
-const ofSse = ({ code }: SseError): McpErrorReason =>
-  code === undefined || code < 400
-    ? new ProtocolFailed({ code: undefined, description: NOT_SSE })
-    : new HttpFailed({ status: code, description: "the server offers no event stream at this URL" })
 
 const ofSdk = (error: SdkError, describe: (text: string) => string, owner: Call): McpErrorReason => {
   switch (error.code) {
