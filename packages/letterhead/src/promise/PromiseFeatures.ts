@@ -1,6 +1,6 @@
 /** What a runtime without Effect does for its servers: see `ClientFeatures`. */
 import { CurrentCall } from "@letterhead/core/call/CallContext"
-import { ClientFeatures, FeatureRefused } from "@letterhead/mcp/ClientFeatures"
+import { type ClientFeatures, FeatureRefused } from "@letterhead/mcp/ClientFeatures"
 import * as Effect from "effect/Effect"
 
 /** For whom a server asks: the call, or the connection where the server does not say. */
