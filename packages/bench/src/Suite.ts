@@ -7,7 +7,7 @@ import { type ClientProgram, measureResolving, type Server, startClient, startSe
 import { CONNECTING, CURRENT_LEGACY_OURS } from "./Names.ts"
 import type { ResolvingRow } from "./Resolving.ts"
 import { type Contestant, Rounds } from "./Rounds.ts"
-import { subjects } from "./Subjects.ts"
+import { groups, subjects } from "./Subjects.ts"
 import type { CallsTask, Format, Task, WarmingTask } from "./Task.ts"
 
 export interface SuiteOptions {
@@ -94,10 +94,13 @@ export const run = async (options: SuiteOptions): Promise<Results> => {
 
 const callRounds = async (programs: ReadonlyMap<string, ClientProgram>, options: SuiteOptions) => {
   const rounds = new Map(options.loads.map((load) => [loadName(load), new Rounds()]))
-  for (let round = 0; round < options.rounds; round++) {
-    options.progress(`calls, round ${round + 1} of ${options.rounds}`)
-    for (const load of options.loads) {
-      await rounds.get(loadName(load))?.add(contestants(programs, calls(load, options.milliseconds)), round)
+  const turns = groups.map((group) => new Map([...programs].filter(([name]) => group.has(name))))
+  for (const load of options.loads) {
+    options.progress(`calls, ${loadName(load)} in flight`)
+    for (const group of turns) {
+      for (let round = 0; round < options.rounds; round++) {
+        await rounds.get(loadName(load))?.add(contestants(group, calls(load, options.milliseconds)), round)
+      }
     }
   }
   return rounds

@@ -57,4 +57,4 @@ export interface Measurement {
 }
 
 /** The most milliseconds before the clock starts. */
-export const WARM_UP = 60
+export const WARM_UP = 80

@@ -18,8 +18,8 @@ const { values } = parseArgs({
 const quick = values.quick === true
 
 const results = await run({
-  rounds: quick ? 3 : 6,
-  milliseconds: quick ? 120 : 180,
+  rounds: quick ? 3 : 5,
+  milliseconds: quick ? 120 : 200,
   resolvings: quick ? 201 : 1001,
   loads: quick ? LOADS.filter(({ format, inFlight }) => format === "json" && inFlight < 128) : LOADS,
   warming: quick ? { calls: 8_000, milliseconds: 1_500 } : {},
