@@ -1,0 +1,63 @@
+/**
+ * How a client proves to the authorization server that it is that client: `client_secret_basic`, `client_secret_post`,
+ * `private_key_jwt`, or `none` for one that has nothing to prove it with.
+ *
+ * A key goes before a secret. Which way a secret takes, its registration says, where the metadata has that way too;
+ * otherwise the metadata does, and Basic goes first.
+ */
+import {
+  type AddClientAuthentication,
+  type AuthorizationServerMetadata,
+  createPrivateKeyJwtAuth,
+  selectClientAuthMethod
+} from "@modelcontextprotocol/client"
+import * as Redacted from "effect/Redacted"
+import type { OAuthClient } from "./OAuthClient.ts"
+
+export type Method = "client_secret_basic" | "client_secret_post" | "private_key_jwt" | "none"
+
+/** The way that a client takes at a server. */
+export const methodOf = (client: OAuthClient, metadata: AuthorizationServerMetadata): Method => {
+  if (client.key !== undefined) return "private_key_jwt"
+  return selectClientAuthMethod(
+    {
+      redirect_uris: [],
+      client_id: client.id,
+      ...(client.secret === undefined ? {} : { client_secret: Redacted.value(client.secret) }),
+      ...(client.method === undefined ? {} : { token_endpoint_auth_method: client.method })
+    },
+    [...(metadata.token_endpoint_auth_methods_supported ?? [])]
+  )
+}
+
+/** Adds what proves the client to the headers or parameters of one request. */
+export const make = (client: OAuthClient, metadata: AuthorizationServerMetadata): AddClientAuthentication => {
+  const method = methodOf(client, metadata)
+  const { key, secret } = client
+  if (method === "private_key_jwt" && key !== undefined) {
+    return async (headers, parameters, url) => {
+      await createPrivateKeyJwtAuth({
+        issuer: client.id,
+        subject: client.id,
+        privateKey: Redacted.value(key.privateKey),
+        alg: key.algorithm,
+        audience: metadata.issuer
+      })(headers, parameters, url, metadata)
+      parameters.set("client_id", client.id)
+    }
+  }
+  return (headers, parameters) => {
+    if (method === "client_secret_basic" && secret !== undefined) {
+      const credential = `${encoded(client.id)}:${encoded(Redacted.value(secret))}`
+      headers.set("authorization", `Basic ${Buffer.from(credential).toString("base64")}`)
+      return
+    }
+    parameters.set("client_id", client.id)
+    if (method === "client_secret_post" && secret !== undefined) {
+      parameters.set("client_secret", Redacted.value(secret))
+    }
+  }
+}
+
+/** Both halves of a Basic credential are written as in a form (RFC 6749, section 2.3.1). */
+const encoded = (text: string): string => new URLSearchParams({ "": text }).toString().slice(1)
