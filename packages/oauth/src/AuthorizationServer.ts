@@ -87,21 +87,26 @@ export const requirePkce = ({ issuer, metadata }: AuthorizationServer): Effect.E
         })
       )
 
-const protectedResourceOf = ({ challenge, fetch, serverUrl }: DiscoverOptions) =>
-  Effect.tryPromise({
+const protectedResourceOf = Effect.fnUntraced(function* ({ challenge, fetch, serverUrl }: DiscoverOptions) {
+  const observed = observe(fetch)
+  const found = yield* Effect.tryPromise({
     try: (signal) =>
       discoverOAuthProtectedResourceMetadata(
         serverUrl,
         challenge?.resourceMetadata === undefined ? {} : { resourceMetadataUrl: challenge.resourceMetadata },
-        withSignal(fetch, signal)
+        observed.fetch(signal)
       ),
     catch: (error) => error
-  }).pipe(
-    Effect.catch((error): Effect.Effect<OAuthProtectedResourceMetadata | undefined, SignInFailed | TokenFailed> =>
-      // What answers without metadata is a server of 2025-03-26; what does not answer is no such server.
-      isOurs(error) ? Effect.fail(error) : Effect.undefined
-    )
-  )
+  }).pipe(Effect.result)
+  if (Result.isSuccess(found)) return found.success
+  if (isOurs(found.failure)) return yield* found.failure
+  // What answers without metadata is a server of 2025-03-26; one that names a server nobody can ask is none.
+  const document = yield* observed.document
+  if (typeof document !== "object" || document === null || !("authorization_servers" in document)) return undefined
+  return yield* new SignInFailed({
+    description: `the protected resource metadata of ${serverUrl.origin} names no authorization server that can be asked`
+  })
+})
 
 /** The resource as the metadata writes it, or the server's URL where there is none. */
 const resourceOf = (serverUrl: URL, metadata: OAuthProtectedResourceMetadata | undefined) => {
@@ -138,19 +143,12 @@ const metadataOf = Effect.fnUntraced(function* (
   { fetch }: DiscoverOptions,
   policy: UrlPolicy.UrlPolicy
 ) {
-  let answer: Response | undefined
+  const observed = observe(fetch)
   const found = yield* Effect.tryPromise({
-    try: (signal) =>
-      discoverAuthorizationServerMetadata(issuer, {
-        fetchFn: async (input, init) => {
-          const response = await withSignal(fetch, signal)(input, init)
-          if (response.ok) answer = response.clone()
-          return response
-        }
-      }),
+    try: (signal) => discoverAuthorizationServerMetadata(issuer, { fetchFn: observed.fetch(signal) }),
     catch: (error) => error
   }).pipe(Effect.result)
-  const document = yield* documentOf(answer)
+  const document = Option.getOrUndefined(decodeDocument(yield* observed.document))
   // Before anything else is said of it: a document that names a program is no unreadable one.
   for (const [name, value] of Object.entries(document ?? {})) {
     if (value !== undefined) yield* requireAllowed(policy, `its ${name}`, value)
@@ -169,14 +167,6 @@ const metadataOf = Effect.fnUntraced(function* (
     description: `the metadata of the authorization server ${ForeignText.shown(issuer)} cannot be read`
   })
 })
-
-const documentOf = (answer: Response | undefined): Effect.Effect<typeof Document.Type | undefined> =>
-  answer === undefined
-    ? Effect.undefined
-    : Effect.tryPromise(() => answer.json()).pipe(
-        Effect.map((json) => Option.getOrUndefined(decodeDocument(json))),
-        Effect.orElseSucceed(() => undefined)
-      )
 
 const requireAllowed = (policy: UrlPolicy.UrlPolicy, what: string, text: string): Effect.Effect<URL, SignInFailed> =>
   Effect.mapError(
@@ -212,7 +202,23 @@ const urlAs = <Name extends string>(name: Name, text: string | undefined): { rea
 const isOurs = (error: unknown): error is SignInFailed | TokenFailed =>
   error instanceof SignInFailed || error instanceof TokenFailed
 
-const withSignal =
-  (fetch: FetchLike, signal: AbortSignal): FetchLike =>
-  (input, init) =>
-    fetch(input, { ...init, signal })
+/** A fetch whose last answer can be read once more, as it came. */
+const observe = (fetch: FetchLike) => {
+  let answer: Response | undefined
+  return {
+    fetch:
+      (signal: AbortSignal): FetchLike =>
+      async (input, init) => {
+        const response = await fetch(input, { ...init, signal })
+        if (response.ok) answer = response.clone()
+        return response
+      },
+    /** JSON, or `undefined`. */
+    document: Effect.suspend(() =>
+      Effect.orElseSucceed(
+        Effect.tryPromise((): Promise<unknown> => answer?.json() ?? Promise.resolve(undefined)),
+        () => undefined
+      )
+    )
+  }
+}
