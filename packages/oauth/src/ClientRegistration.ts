@@ -98,7 +98,7 @@ export const forget = Effect.fn("ClientRegistration.forget")(function* (
 })
 
 /** Where clients are kept; without an issuer, where it is kept whose the client of the entry is. */
-const keyOf = (
+export const keyOf = (
   { principal, server, serverUrl }: Pick<FlowTarget, "principal" | "server" | "serverUrl">,
   issuer?: string
 ): SecretKey => ({

@@ -10,7 +10,7 @@
  */
 import * as Context from "effect/Context"
 import * as Result from "effect/Result"
-import * as ipaddr from "ipaddr.js"
+import ipaddr from "ipaddr.js"
 
 /**
  * Origins of authorization servers that may have an address inside a private network, such as

@@ -1,0 +1,88 @@
+/** oidc-provider as the authorization server of a loopback MCP server, and a person who signs in and consents there. */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { createServer } from "node:http"
+import { type Configuration, Provider } from "oidc-provider"
+
+export interface OidcProvider {
+  readonly issuer: string
+}
+
+export interface ProviderOptions {
+  /** The only resource that tokens are for. */
+  readonly resource: string
+  readonly clients?: Configuration["clients"]
+}
+
+/** Lives as long as the scope. Registers clients, rotates refresh tokens, and has devices, revocation and PKCE. */
+export const make = ({ clients = [], resource }: ProviderOptions): Effect.Effect<OidcProvider, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    let handle: ReturnType<Provider["callback"]> | undefined
+    const server = createServer((request, response) => void handle?.(request, response))
+    yield* Effect.acquireRelease(
+      Effect.callback<void>((resume) => {
+        server.listen(0, "127.0.0.1", () => resume(Effect.void))
+      }),
+      () =>
+        Effect.sync(() => {
+          server.close()
+          server.closeAllConnections()
+        })
+    )
+    const address = server.address()
+    const issuer = `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`
+    const provider = new Provider(issuer, {
+      clients,
+      scopes: ["openid", "offline_access", "read", "write"],
+      cookies: { keys: ["loopback"] },
+      rotateRefreshToken: true,
+      features: {
+        devInteractions: { enabled: true },
+        registration: { enabled: true },
+        revocation: { enabled: true },
+        clientCredentials: { enabled: true },
+        deviceFlow: { enabled: true },
+        resourceIndicators: {
+          enabled: true,
+          useGrantedResource: () => true,
+          getResourceServerInfo: (_, asked) => {
+            if (asked !== resource) throw new Error(`tokens are not for ${asked}`)
+            return { scope: "read write", audience: resource }
+          }
+        }
+      }
+    })
+    handle = provider.callback()
+    return { issuer }
+  })
+
+/** Goes where a browser would, signs in and consents; gives what comes back to the redirect URI. */
+export const consent = async (authorizationUrl: URL, redirectUri: string): Promise<URLSearchParams> => {
+  const cookies = new Map<string, string>()
+  let url = authorizationUrl.href
+  let form: URLSearchParams | undefined
+  for (let step = 0; step < 20; step++) {
+    const response = await fetch(url, {
+      redirect: "manual",
+      method: form === undefined ? "GET" : "POST",
+      headers: { cookie: [...cookies].map(([name, value]) => `${name}=${value}`).join("; ") },
+      ...(form === undefined ? {} : { body: form })
+    })
+    for (const cookie of response.headers.getSetCookie()) {
+      const [name = "", value = ""] = (cookie.split(";")[0] ?? "").split("=")
+      cookies.set(name, value)
+    }
+    const text = await response.text()
+    const location = response.headers.get("location")
+    form = undefined
+    if (location !== null) {
+      url = new URL(location, url).href
+      if (url.startsWith(redirectUri)) return new URL(url).searchParams
+      continue
+    }
+    const prompt = /name="prompt" value="(login|consent)"/.exec(text)?.[1]
+    if (prompt === undefined) throw new Error(`no form at ${url}: ${response.status} ${text.slice(0, 500)}`)
+    form = new URLSearchParams({ prompt, login: "ada", password: "lovelace" })
+  }
+  throw new Error("the authorization server never came to an end")
+}
