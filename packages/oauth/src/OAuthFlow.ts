@@ -1,15 +1,18 @@
 /**
  * How tokens come to be: what the source of tokens asks of an authorization server and of a person, as a service.
  *
- * {@link layer} does what the MCP authorization specification says. A test, or a runtime whose tokens come in another way,
- * provides one of its own.
+ * {@link layer} does what the MCP authorization specification says; it loads that, and the SDK with it, when somebody
+ * signs in or a token is renewed. A test, or a runtime whose tokens come in another way, provides one of its own.
  */
 import type { HeaderErrorReason } from "@letterhead/core/headers/HeaderError"
+import type { SecretStore } from "@letterhead/core/secrets/SecretStore"
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
+import type { SignIn } from "./SignIn.ts"
 import type { IssuedTokens, TokenRecord } from "./TokenRecord.ts"
-import type { GrantRefused } from "./Tokens.ts"
+import type { SignInOver } from "./Tokens.ts"
 
 /** What an entry says of signing in, with its templates evaluated. */
 export interface ClientSettings {
@@ -50,12 +53,33 @@ export class OAuthFlow extends Context.Service<
       request: { readonly challenge: Challenge | undefined; readonly scope: string | undefined }
     ) => Effect.Effect<SignedIn, HeaderErrorReason>
     /**
-     * Exchanges the refresh token of a record. Fails with `GrantRefused` where that is final: it is not taken any more, or
+     * Exchanges the refresh token of a record. Fails with `SignInOver` where that is final: it is not taken any more, or
      * the server names another authorization server, resource or client by now, which then is not asked.
      */
     readonly refresh: (
       target: FlowTarget,
       record: TokenRecord
-    ) => Effect.Effect<IssuedTokens, HeaderErrorReason | GrantRefused>
+    ) => Effect.Effect<IssuedTokens, HeaderErrorReason | SignInOver>
   }
 >()("@letterhead/oauth/OAuthFlow") {}
+
+/** The authorization code flow. */
+export const layer: Layer.Layer<OAuthFlow, never, SignIn | SecretStore> = Layer.effect(
+  OAuthFlow,
+  Effect.gen(function* () {
+    const services = yield* Effect.context<SignIn | SecretStore>()
+    const flow = Effect.promise(() => import("./CodeFlow.ts"))
+    return {
+      signIn: (target, request) =>
+        Effect.provideContext(
+          Effect.flatMap(flow, ({ signIn }) => signIn(target, request)),
+          services
+        ),
+      refresh: (target, record) =>
+        Effect.provideContext(
+          Effect.flatMap(flow, ({ refresh }) => refresh(target, record)),
+          services
+        )
+    }
+  })
+)

@@ -118,7 +118,7 @@ export const make: Effect.Effect<HeaderSource, never, Requirements | Scope.Scope
     (session: Session): Tokens.Refresh =>
     (record) =>
       usable(session, Option.some(record)) === undefined
-        ? Effect.fail(new Tokens.GrantRefused({ description: "the sign-in belongs to another URL or client" }))
+        ? Effect.fail(new Tokens.SignInOver({ description: "the sign-in belongs to another URL or client" }))
         : flow.refresh(session.target, record)
 
   const answer = (entry: ServerEntry, session: Session, record: TokenRecord.TokenRecord) => {

@@ -24,8 +24,8 @@ import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as TokenRecord from "./TokenRecord.ts"
 
-/** The authorization server takes the refresh token no more. The text is safe to be shown. */
-export class GrantRefused extends Data.TaggedError("GrantRefused")<{ readonly description: string }> {
+/** The refresh token is of no use any more, whoever has it. The text is safe to be shown. */
+export class SignInOver extends Data.TaggedError("SignInOver")<{ readonly description: string }> {
   override get message(): string {
     return this.description
   }
@@ -34,7 +34,7 @@ export class GrantRefused extends Data.TaggedError("GrantRefused")<{ readonly de
 /** Exchanges the refresh token of a record. */
 export type Refresh = (
   record: TokenRecord.TokenRecord
-) => Effect.Effect<TokenRecord.IssuedTokens, HeaderErrorReason | GrantRefused>
+) => Effect.Effect<TokenRecord.IssuedTokens, HeaderErrorReason | SignInOver>
 
 /** What this process knows of one sign-in. */
 export interface Held {
@@ -128,7 +128,7 @@ export const make: Effect.Effect<Tokens, never, SecretStore | Scope.Scope> = Eff
   const exchange = (key: SecretKey, current: TokenRecord.TokenRecord, refresh: Refresh) =>
     refresh(current).pipe(
       Effect.map((tokens) => TokenRecord.issued(tokens, current, clock.currentTimeMillisUnsafe())),
-      Effect.catchTag("GrantRefused", ({ description }) =>
+      Effect.catchTag("SignInOver", ({ description }) =>
         Effect.map(Effect.flatMap(store.get(key), TokenRecord.decode), (latest): TokenRecord.StoredRecord =>
           accessToken(latest) !== undefined && accessToken(latest) !== Redacted.value(current.accessToken)
             ? Option.getOrElse(latest, () => current)
