@@ -41,6 +41,19 @@ const supplier = (
   headers: Readonly<Record<string, string>>
 ) => MockHeaderSources.source({ id, rank, lifetime, headers: () => headers })
 
+/** One field of its own, and one that others have too. */
+const fields = (id: string) => ({ [`x-${id}`]: id, "x-both": id })
+
+/** Takes challenges, and says that it was asked. */
+const other = (id: string, rank: number, asked: Array<string>, renews: boolean): HeaderSource => ({
+  ...supplier(id, rank, "call", { [`x-${id}`]: "1" }),
+  challenge: () =>
+    Effect.sync(() => {
+      asked.push(id)
+      return renews
+    })
+})
+
 const withSources = (sources: ReadonlyArray<HeaderSource>) =>
   Effect.provide(
     layer.pipe(
@@ -90,7 +103,6 @@ describe("a source that stands back", () => {
 
   it.effect("is asked at once where others leave the field open, and keeps its rank in the rest", () => {
     const asked: Array<string> = []
-    const fields = (id: string) => ({ [`x-${id}`]: id, "x-both": id })
     return Effect.gen(function* () {
       const resolving = (yield* open).resolve(local)
       assert.isTrue(isSettled(resolving), "nothing has to be awaited")
@@ -111,15 +123,6 @@ describe("a source that stands back", () => {
 })
 
 describe("a refusal", () => {
-  const other = (id: string, rank: number, asked: Array<string>, renews: boolean): HeaderSource => ({
-    ...supplier(id, rank, "call", { [`x-${id}`]: "1" }),
-    challenge: () =>
-      Effect.sync(() => {
-        asked.push(id)
-        return renews
-      })
-  })
-
   it.effect("that concerns no Authorization reaches what stands back after all others", () => {
     const asked: Array<string> = []
     const silent: HeaderSource = {

@@ -8,12 +8,14 @@
  */
 import { type HeaderErrorReason, SignInFailed } from "@letterhead/core/headers/HeaderError"
 import { SecretStore } from "@letterhead/core/secrets/SecretStore"
+import type { FetchLike } from "@modelcontextprotocol/client"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as AuthorizationCode from "./AuthorizationCode.ts"
 import * as AuthorizationServer from "./AuthorizationServer.ts"
 import * as ClientRegistration from "./ClientRegistration.ts"
+import * as DeviceAuthorization from "./DeviceAuthorization.ts"
 import * as GrantError from "./GrantError.ts"
 import type { Challenge, FlowTarget, SignedIn } from "./OAuthFlow.ts"
 import * as OAuthFetch from "./OAuthFetch.ts"
@@ -30,53 +32,93 @@ export const signIn = (
 ): Effect.Effect<SignedIn, HeaderErrorReason, SignIn | SecretStore> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const { server, serverUrl, settings } = target
-      const { authorize } = yield* SignIn
-      const store = yield* SecretStore
+      const { serverUrl } = target
       const fetch = yield* OAuthFetch.make({ serverUrl })
       const authorizationServer = yield* AuthorizationServer.discover({
         serverUrl,
         fetch,
         ...(challenge === undefined ? {} : { challenge })
       })
-      const { issuer, metadata, resource, scopes } = authorizationServer
-      const promised = metadata.authorization_response_iss_parameter_supported === true
-      let pending: AuthorizationCode.Pending | undefined
-      let clientId = ""
-      const answer = yield* authorize({
-        server,
-        ...(settings.callbackPort === undefined || settings.callbackPort === 0
-          ? {}
-          : { callbackPort: settings.callbackPort }),
-        issuer: { issuer, promised },
-        authorizationUrl: Effect.fnUntraced(
-          function* (redirectUri, state) {
-            const client = yield* ClientRegistration.obtain({ target, authorizationServer, fetch, redirectUri })
-            clientId = client.id
-            pending = yield* AuthorizationCode.request({
-              authorizationServer,
-              client,
-              fetch,
-              redirectUri,
-              state: Redacted.make(state),
-              scopes: (TokenRecord.union(scopes.join(" "), scope) ?? "").split(" ").filter((one) => one !== "")
-            }).pipe(Effect.mapError(GrantError.toReason))
-            return pending.authorizationUrl
-          },
-          Effect.provideService(SecretStore, store)
-        )
-      })
-      if (pending === undefined) return yield* new SignInFailed({ description: "nobody was sent to authorize" })
-      const tokens = yield* Effect.mapError(pending.exchange(answer.parameters), GrantError.toReason)
-      const granted = tokens.scope ?? pending.scope
+      const asked = TokenRecord.union(authorizationServer.scopes.join(" "), scope)
+      const attempt = { target, authorizationServer, fetch, scopes: asked === undefined ? [] : asked.split(" ") }
+      const { clientId, tokens } = yield* authorizationServer.deviceAuthorizationEndpoint === undefined ||
+      (yield* SignIn).device === undefined
+        ? inBrowser(attempt)
+        : onDevice({ ...attempt, endpoint: authorizationServer.deviceAuthorizationEndpoint })
+      const { issuer, resource } = authorizationServer
+      const granted = tokens.scope ?? asked
       return { ...tokens, ...(granted === undefined ? {} : { scope: granted }), issuer, resource, clientId }
     })
   )
 
+interface Attempt {
+  readonly target: FlowTarget
+  readonly authorizationServer: AuthorizationServer.AuthorizationServer
+  readonly fetch: FetchLike
+  readonly scopes: ReadonlyArray<string>
+}
+
+/** The client that the tokens were issued to, and the tokens. */
+interface Outcome {
+  readonly clientId: string
+  readonly tokens: TokenAnswer
+}
+
+const inBrowser = Effect.fnUntraced(function* ({
+  authorizationServer,
+  fetch,
+  scopes,
+  target
+}: Attempt): Effect.fn.Return<Outcome, HeaderErrorReason, SignIn | SecretStore> {
+  const { server, settings } = target
+  const { authorize } = yield* SignIn
+  const store = yield* SecretStore
+  const { issuer, metadata } = authorizationServer
+  const promised = metadata.authorization_response_iss_parameter_supported === true
+  let sent: { readonly clientId: string; readonly pending: AuthorizationCode.Pending } | undefined
+  const answer = yield* authorize({
+    server,
+    ...(settings.callbackPort === undefined || settings.callbackPort === 0
+      ? {}
+      : { callbackPort: settings.callbackPort }),
+    issuer: { issuer, promised },
+    authorizationUrl: Effect.fnUntraced(
+      function* (redirectUri, state) {
+        const client = yield* ClientRegistration.obtain({ target, authorizationServer, fetch, redirectUri })
+        const grant = { authorizationServer, client, fetch, redirectUri, state: Redacted.make(state), scopes }
+        const pending = yield* Effect.mapError(AuthorizationCode.request(grant), GrantError.toReason)
+        sent = { clientId: client.id, pending }
+        return pending.authorizationUrl
+      },
+      Effect.provideService(SecretStore, store)
+    )
+  })
+  if (sent === undefined) return yield* new SignInFailed({ description: "nobody was sent to authorize" })
+  const tokens = yield* Effect.mapError(sent.pending.exchange(answer.parameters), GrantError.toReason)
+  return { clientId: sent.clientId, tokens }
+})
+
+const onDevice = Effect.fnUntraced(function* ({
+  endpoint,
+  target,
+  ...attempt
+}: Attempt & { readonly endpoint: URL }): Effect.fn.Return<Outcome, HeaderErrorReason, SignIn | SecretStore> {
+  const { device } = yield* SignIn
+  if (device === undefined) return yield* new SignInFailed({ description: "no code can be shown to a person here" })
+  const client = yield* ClientRegistration.obtain({ target, ...attempt })
+  const { poll, ...shown } = yield* Effect.mapError(
+    DeviceAuthorization.request({ ...attempt, client, endpoint }),
+    GrantError.toReason
+  )
+  const tokens = yield* device({ server: target.server, ...shown, poll: Effect.mapError(poll, GrantError.toReason) })
+  return { clientId: client.id, tokens }
+})
+
 /** As `refresh` of `OAuthFlow`. */
 export const refresh = (
   target: FlowTarget,
-  record: TokenRecord.TokenRecord
+  record: TokenRecord.TokenRecord,
+  challenge: Challenge | undefined
 ): Effect.Effect<TokenAnswer, HeaderErrorReason | SignInOver, SecretStore> =>
   Effect.scoped(
     Effect.gen(function* () {
@@ -84,7 +126,13 @@ export const refresh = (
       const { refreshToken } = record
       if (refreshToken === undefined) return yield* new SignInOver({ description: "it came without a refresh token" })
       const fetch = yield* OAuthFetch.make({ serverUrl })
-      const authorizationServer = yield* AuthorizationServer.discover({ serverUrl, fetch })
+      const known = record.resourceMetadata === undefined ? undefined : new URL(record.resourceMetadata)
+      const resourceMetadata = challenge?.resourceMetadata ?? known
+      const authorizationServer = yield* AuthorizationServer.discover({
+        serverUrl,
+        fetch,
+        ...(resourceMetadata === undefined ? {} : { challenge: { resourceMetadata } })
+      })
       const { issuer, resource } = authorizationServer
       if (issuer !== record.issuer || resource !== record.resource) {
         const what = issuer === record.issuer ? "resource" : "authorization server"

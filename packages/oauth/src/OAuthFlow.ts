@@ -58,7 +58,8 @@ export class OAuthFlow extends Context.Service<
      */
     readonly refresh: (
       target: FlowTarget,
-      record: TokenRecord
+      record: TokenRecord,
+      challenge: Challenge | undefined
     ) => Effect.Effect<IssuedTokens, HeaderErrorReason | SignInOver>
   }
 >()("@letterhead/oauth/OAuthFlow") {}
@@ -75,9 +76,9 @@ export const layer: Layer.Layer<OAuthFlow, never, SignIn | SecretStore> = Layer.
           Effect.flatMap(flow, ({ signIn }) => signIn(target, request)),
           services
         ),
-      refresh: (target, record) =>
+      refresh: (target, record, challenge) =>
         Effect.provideContext(
-          Effect.flatMap(flow, ({ refresh }) => refresh(target, record)),
+          Effect.flatMap(flow, ({ refresh }) => refresh(target, record, challenge)),
           services
         )
     }

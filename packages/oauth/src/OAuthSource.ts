@@ -119,7 +119,7 @@ export const make: Effect.Effect<HeaderSource, never, Requirements | Scope.Scope
     (record) =>
       usable(session, Option.some(record)) === undefined
         ? Effect.fail(new Tokens.SignInOver({ description: "the sign-in belongs to another URL or client" }))
-        : flow.refresh(session.target, record)
+        : flow.refresh(session.target, record, session.challenge)
 
   const answer = (entry: ServerEntry, session: Session, record: TokenRecord.TokenRecord) => {
     const { generation } = tokens.held(session.key)
@@ -256,7 +256,14 @@ export const make: Effect.Effect<HeaderSource, never, Requirements | Scope.Scope
       failed(entry)
     )
     const { clientId, issuer, resource } = issued
-    const bound = { clientId, issuer, resource, serverUrl: session.target.serverUrl.href }
+    const metadata = session.challenge?.resourceMetadata?.href
+    const bound = {
+      clientId,
+      issuer,
+      resource,
+      serverUrl: session.target.serverUrl.href,
+      ...(metadata === undefined ? {} : { resourceMetadata: metadata })
+    }
     const asked = TokenRecord.union(session.challenge?.scope, scope)
     const record = TokenRecord.issued(
       issued,

@@ -33,6 +33,8 @@ interface Bound {
   readonly clientId: string
   /** The URL of the MCP server that the person signed in at. */
   readonly serverUrl: string
+  /** Where the server said that its metadata is; absent where it did not say. */
+  readonly resourceMetadata?: string
   /** What was granted, as the authorization server writes it; where it does not say, what was asked for. */
   readonly scope?: string
   /** What a server asked for that was not granted; the next sign-in asks for it. */
@@ -80,16 +82,12 @@ export const issued = (
   earlier: Bound & { readonly refreshToken?: Redacted.Redacted },
   now: number
 ): TokenRecord => {
-  const { clientId, issuer, resource, serverUrl } = earlier
   const refresh = refreshToken ?? earlier.refreshToken
   const granted = scope ?? earlier.scope
   const lifetime = expiresIn === undefined ? undefined : Math.max(0, expiresIn) * 1_000
   return {
     _tag: "SignedIn",
-    issuer,
-    resource,
-    clientId,
-    serverUrl,
+    ...placesOf(earlier),
     ...(granted === undefined ? {} : { scope: granted }),
     ...(earlier.missingScope === undefined || includes(granted, earlier.missingScope)
       ? {}
@@ -108,18 +106,23 @@ export const issued = (
 
 /** The same sign-in without its tokens. */
 export const ended = (record: StoredRecord, reason: string): EndedRecord => {
-  const { clientId, issuer, missingScope, resource, scope, serverUrl } = record
+  const { missingScope, scope } = record
   return {
     _tag: "SignedOut",
-    issuer,
-    resource,
-    clientId,
-    serverUrl,
+    ...placesOf(record),
     ...(scope === undefined ? {} : { scope }),
     ...(missingScope === undefined ? {} : { missingScope }),
     reason
   }
 }
+
+const placesOf = ({ clientId, issuer, resource, resourceMetadata, serverUrl }: Bound) => ({
+  issuer,
+  resource,
+  clientId,
+  serverUrl,
+  ...(resourceMetadata === undefined ? {} : { resourceMetadata })
+})
 
 /** The scopes of all, each once, in the order they come; `undefined` where there are none. */
 export const union = (...scopes: ReadonlyArray<string | undefined>): string | undefined => {
@@ -184,6 +187,7 @@ const bound = {
   resource: Schema.String,
   clientId: Schema.String,
   serverUrl: Schema.String,
+  resourceMetadata: Schema.optionalKey(Schema.String),
   scope: Schema.optionalKey(Schema.String),
   missingScope: Schema.optionalKey(Schema.String)
 }

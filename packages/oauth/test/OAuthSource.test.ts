@@ -22,6 +22,15 @@ import * as TokenServer from "./support/TokenServer.ts"
 const reasonOf = <A, R>(effect: Effect.Effect<A, HeaderError, R>) =>
   Effect.map(Effect.flip(effect), ({ reason }) => reason)
 
+/** Makes a stored token one that is due, though it lives. */
+const makeDue = (entry: ReturnType<typeof signedEntry>, url: string) =>
+  Effect.gen(function* () {
+    const { key, record } = yield* stored(entry, url)
+    const store = yield* SecretStore
+    if (record?._tag === "SignedIn") yield* store.set(key, TokenRecord.encode({ ...record, renewAt: 0 }))
+    return store
+  })
+
 /** Waits until it is so; fails after ten seconds. */
 const until = (condition: () => boolean) =>
   Effect.sync(condition).pipe(
@@ -39,6 +48,9 @@ const signedIn = (settings: Partial<TokenServer.Settings> = {}, options: Paramet
     assert.isTrue(yield* connection.signIn(local))
     return { server, entry, connection }
   })
+
+/** Under what the disk of a test keeps a secret. */
+const name = ({ server, field }: Pick<SecretKey, "server" | "field">) => `${server} ${field}`
 
 const stored = (entry: ReturnType<typeof signedEntry>, url: string) =>
   Effect.gen(function* () {
@@ -191,10 +203,7 @@ describe("a token that is refused or expires", () => {
     Effect.gen(function* () {
       // 10 % of ten seconds before the end; the clock of the test is the real one.
       const { connection, entry, server } = yield* signedIn({ expiresIn: 10 })
-      const { key, record } = yield* stored(entry, server.url)
-      const store = yield* SecretStore
-      if (record?._tag !== "SignedIn") return assert.fail("nobody is signed in")
-      yield* store.set(key, TokenRecord.encode({ ...record, renewAt: 0 }))
+      const store = yield* makeDue(entry, server.url)
       const later = layer({ store: Layer.succeed(SecretStore, store), signIn: layerNever })
       yield* Effect.gen(function* () {
         const next = yield* open(entry)
@@ -261,10 +270,7 @@ describe("a token that is refused or expires", () => {
         Effect.gen(function* () {
           const { connection, entry, server } = yield* signedIn()
           server.settings.fault = fault
-          const { key, record } = yield* stored(entry, server.url)
-          const store = yield* SecretStore
-          if (record?._tag !== "SignedIn") return assert.fail("nobody is signed in")
-          yield* store.set(key, TokenRecord.encode({ ...record, renewAt: 0 }))
+          const store = yield* makeDue(entry, server.url)
           const later = layer({ store: Layer.succeed(SecretStore, store), signIn: layerNever })
           yield* Effect.gen(function* () {
             const next = yield* open(entry)
@@ -287,7 +293,6 @@ describe("a token that is refused or expires", () => {
   it.live("F66: a token that cannot be saved is used until the program ends", () => {
     const disk = { isFull: false, records: new Map<string, SecretRecord>() }
     const full = new HeaderError({ reason: new SecretStoreFailed({ path: "/disk", description: "is full" }) })
-    const name = ({ server, field }: SecretKey) => `${server} ${field}`
     const find = (key: SecretKey) => Option.fromUndefinedOr(disk.records.get(name(key)))
     const store = Layer.effect(
       SecretStore,
@@ -304,7 +309,7 @@ describe("a token that is refused or expires", () => {
     )
     return Effect.gen(function* () {
       const { connection, entry, server } = yield* signedIn()
-      const before = disk.records.get(`${entry.name} ${TokenRecord.FIELD}`)
+      const before = disk.records.get(name({ server: entry.name, field: TokenRecord.FIELD }))
       disk.isFull = true
       server.expireAccess()
       assert.strictEqual(yield* send(connection), 200)
@@ -312,7 +317,7 @@ describe("a token that is refused or expires", () => {
       assert.strictEqual(yield* send(connection), 200)
       assert.strictEqual(server.counts.refreshes, 2)
       assert.strictEqual(server.counts.reuses, 0)
-      assert.strictEqual(disk.records.get(`${entry.name} ${TokenRecord.FIELD}`), before)
+      assert.strictEqual(disk.records.get(name({ server: entry.name, field: TokenRecord.FIELD })), before)
     }).pipe(Effect.provide(layer({ store })))
   })
 
