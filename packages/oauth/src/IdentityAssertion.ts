@@ -4,7 +4,12 @@
  * The id token of a person is exchanged at the identity provider for an identity assertion (ID-JAG) that is meant for the
  * MCP server's authorization server, and that one gives a token for it.
  */
-import { discoverAndRequestJwtAuthGrant, type FetchLike, type JwtAuthGrantResult } from "@modelcontextprotocol/client"
+import {
+  discoverAndRequestJwtAuthGrant,
+  type FetchLike,
+  type JwtAuthGrantResult,
+  requestJwtAuthorizationGrant
+} from "@modelcontextprotocol/client"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as GrantError from "./GrantError.ts"
@@ -14,8 +19,10 @@ import * as TokenRequest from "./TokenRequest.ts"
 
 export interface IdentityAssertionOptions extends TokenRequest.GrantOptions {
   readonly identityProvider: {
-    /** Its issuer. */
+    /** Its issuer, whose metadata names the token endpoint. */
     readonly issuer: string
+    /** For one whose metadata does not say it. */
+    readonly tokenEndpoint?: URL
     /** What this program is there. */
     readonly client: OAuthClient
   }
@@ -35,12 +42,12 @@ export const request = Effect.fn("IdentityAssertion.request")(function* (
 })
 
 const assertion = (
-  { authorizationServer, idToken, identityProvider: { client, issuer }, scopes }: IdentityAssertionOptions,
+  { authorizationServer, idToken, identityProvider, scopes }: IdentityAssertionOptions,
   fetchFn: FetchLike
 ): Promise<JwtAuthGrantResult> => {
   const scope = TokenRequest.scopeOf(scopes)
-  return discoverAndRequestJwtAuthGrant({
-    idpUrl: issuer,
+  const { client, issuer, tokenEndpoint } = identityProvider
+  const request = {
     audience: authorizationServer.issuer,
     resource: authorizationServer.resource,
     idToken: Redacted.value(idToken),
@@ -48,7 +55,10 @@ const assertion = (
     fetchFn,
     ...(client.secret === undefined ? {} : { clientSecret: Redacted.value(client.secret) }),
     ...(scope === undefined ? {} : { scope })
-  })
+  }
+  return tokenEndpoint === undefined
+    ? discoverAndRequestJwtAuthGrant({ ...request, idpUrl: issuer })
+    : requestJwtAuthorizationGrant({ ...request, tokenEndpoint })
 }
 
 /** The SDK has a refusal of this request in the text of an error only. */

@@ -87,11 +87,15 @@ const device = (server: FaultyServer, path: string) =>
 
 const identityProvider = (json: unknown, status = 200) => tokenServer([{ status, json }])
 
-const enterprise = (server: FaultyServer, provider: FaultyServer) =>
+const enterprise = (server: FaultyServer, provider: FaultyServer, tokenEndpoint?: URL) =>
   Effect.flatMap(optionsOf(server, { secret }), (options) =>
     IdentityAssertion.request({
       ...options,
-      identityProvider: { issuer: provider.origin, client: { id: "idp-me", issuer: provider.origin } },
+      identityProvider: {
+        issuer: provider.origin,
+        client: { id: "idp-me", issuer: provider.origin },
+        ...(tokenEndpoint === undefined ? {} : { tokenEndpoint })
+      },
       idToken: Redacted.make("id-hunter2"),
       scopes: ["read"]
     })
@@ -382,6 +386,25 @@ describe("IdentityAssertion", () => {
         grant_type: "urn:ietf:params:oauth:grant-type:jwt-bearer",
         assertion: "jag-hunter2"
       })
+    })
+  )
+
+  it.live("takes the token endpoint of an identity provider that says nothing of itself", () =>
+    Effect.gen(function* () {
+      const server = yield* granting()
+      const provider = yield* make({
+        metadata: null,
+        answering: ({ path }) =>
+          path === "/exchange"
+            ? {
+                status: 200,
+                json: { issued_token_type: "urn:ietf:params:oauth:token-type:id-jag", access_token: "jag-hunter2" }
+              }
+            : undefined
+      })
+      expect((yield* Effect.flip(enterprise(server, provider)))._tag).toBe("TokenFailed")
+      const answer = yield* enterprise(server, provider, new URL("/exchange", provider.origin))
+      expect(revealed(answer)).toBe("at-hunter2")
     })
   )
 
