@@ -2,6 +2,9 @@ import { it } from "@effect/vitest"
 import { SignInFailed, TokenFailed } from "@letterhead/core/headers/HeaderError"
 import type { FetchLike } from "@modelcontextprotocol/client"
 import * as Effect from "effect/Effect"
+import { readFileSync } from "node:fs"
+import { createServer } from "node:https"
+import { Agent } from "undici"
 import { describe, expect } from "vitest"
 import * as OAuthFetch from "../src/OAuthFetch.ts"
 import * as LoopbackServer from "./support/LoopbackServer.ts"
@@ -47,6 +50,24 @@ const ROUTES: Readonly<Record<string, LoopbackServer.Answering>> = {
     void response.writeHead(302, { location: "http://169.254.169.254/latest/meta-data/" }).end(),
   "/to-private": (_, response) => void response.writeHead(302, { location: "https://10.0.0.1/" }).end()
 }
+
+const tls = (name: string): string =>
+  readFileSync(new URL(`../../mcp/test/fixtures/tls/${name}`, import.meta.url), "utf8")
+
+/** The origin of a server whose certificate an authority of ours has signed, for `localhost`. */
+const secured = Effect.acquireRelease(
+  Effect.callback<{ readonly origin: string; readonly close: () => void }>((resume) => {
+    const server = createServer({ key: tls("server.key"), cert: tls("server.pem") }, (_, response) => {
+      LoopbackServer.json(response, { ok: true })
+    })
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address()
+      const port = typeof address === "object" && address !== null ? address.port : 0
+      resume(Effect.succeed({ origin: `https://localhost:${port}`, close: () => server.close() }))
+    })
+  }),
+  ({ close }) => Effect.sync(close)
+)
 
 const routed = LoopbackServer.make((request, response, origin) => {
   const route = ROUTES[request.path.split("?")[0] ?? ""]
@@ -177,6 +198,24 @@ describe("OAuthFetch", () => {
       expect(asked).toBe(2)
       expectTokenFailed(yield* rejection(fetch, url), "has no address")
       expect(server.received).toHaveLength(1)
+    })
+  )
+
+  it.live("believes no certificate that nobody vouches for, and a runtime's own dispatcher may vouch", () =>
+    Effect.gen(function* () {
+      const { origin } = yield* secured
+      const options = { serverUrl: new URL("http://localhost:1/mcp") }
+      const strict = yield* OAuthFetch.make(options).pipe(
+        Effect.provideService(OAuthFetch.Resolver, () => Promise.resolve(["127.0.0.1"]))
+      )
+      expectTokenFailed(yield* rejection(strict, `${origin}/token`), "cannot be reached (UNABLE_TO_VERIFY")
+      const dispatcher = new Agent({ connect: { ca: tls("authority.pem") } })
+      yield* Effect.addFinalizer(() => Effect.promise(() => dispatcher.destroy()))
+      const trusting = yield* OAuthFetch.make(options).pipe(
+        Effect.provideService(OAuthFetch.OAuthDispatcher, dispatcher)
+      )
+      expect((yield* Effect.promise(() => trusting(`${origin}/token`))).ok).toBe(true)
+      expectRefused(yield* rejection(trusting, "https://10.0.0.1/"), "private network")
     })
   )
 })
