@@ -19,6 +19,7 @@ import {
   type OAuthProtectedResourceMetadata,
   resourceUrlFromServerUrl
 } from "@modelcontextprotocol/client"
+import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
@@ -96,10 +97,10 @@ const protectedResourceOf = Effect.fnUntraced(function* ({ challenge, fetch, ser
         challenge?.resourceMetadata === undefined ? {} : { resourceMetadataUrl: challenge.resourceMetadata },
         observed.fetch(signal)
       ),
-    catch: (error) => error
+    catch: failureOf
   }).pipe(Effect.result)
   if (Result.isSuccess(found)) return found.success
-  if (isOurs(found.failure)) return yield* found.failure
+  if (found.failure._tag !== "Unreadable") return yield* found.failure
   // What answers without metadata is a server of 2025-03-26; one that names a server nobody can ask is none.
   const document = yield* observed.document
   if (typeof document !== "object" || document === null || !("authorization_servers" in document)) return undefined
@@ -146,7 +147,7 @@ const metadataOf = Effect.fnUntraced(function* (
   const observed = observe(fetch)
   const found = yield* Effect.tryPromise({
     try: (signal) => discoverAuthorizationServerMetadata(issuer, { fetchFn: observed.fetch(signal) }),
-    catch: (error) => error
+    catch: failureOf
   }).pipe(Effect.result)
   const document = Option.getOrUndefined(decodeDocument(yield* observed.document))
   // Before anything else is said of it: a document that names a program is no unreadable one.
@@ -155,12 +156,12 @@ const metadataOf = Effect.fnUntraced(function* (
   }
   if (Result.isSuccess(found)) return { document, metadata: found.success }
   const error = found.failure
-  if (isOurs(error)) return yield* error
-  if (IssuerMismatchError.isInstance(error)) {
+  if (error._tag !== "Unreadable") return yield* error
+  if (error.otherIssuer !== undefined) {
     return yield* new SignInFailed({
       description:
         `the metadata of the authorization server ${ForeignText.shown(issuer)} is that of another issuer, ` +
-        `${ForeignText.shown(error.received ?? "none")}; do not trust this server, or tell whoever runs it`
+        `${ForeignText.shown(error.otherIssuer)}; do not trust this server, or tell whoever runs it`
     })
   }
   return yield* new TokenFailed({
@@ -199,8 +200,16 @@ const urlAs = <Name extends string>(name: Name, text: string | undefined): { rea
   return given
 }
 
-const isOurs = (error: unknown): error is SignInFailed | TokenFailed =>
+/** There is no metadata, or none that counts. */
+class Unreadable extends Data.TaggedError("Unreadable")<{
+  /** Whose it is, where it is that of another issuer than the one asked. */
+  readonly otherIssuer: string | undefined
+}> {}
+
+const failureOf = (error: unknown): SignInFailed | TokenFailed | Unreadable =>
   error instanceof SignInFailed || error instanceof TokenFailed
+    ? error
+    : new Unreadable({ otherIssuer: IssuerMismatchError.isInstance(error) ? (error.received ?? "none") : undefined })
 
 /** A fetch whose last answer can be read once more, as it came. */
 const observe = (fetch: FetchLike) => {
