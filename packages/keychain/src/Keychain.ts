@@ -94,6 +94,25 @@ export const open = Effect.fnUntraced(function* (
   }
 })
 
+/** What another program keeps there under its own service. Writes nothing, not even to prove that it could. */
+export const read = (
+  options: KeychainOptions,
+  account: string
+): Effect.Effect<Option.Option<Redacted.Redacted>, KeychainFailed> =>
+  Effect.acquireUseRelease(
+    Effect.sync(() => converse(options)),
+    ({ ask }) => ask({ verb: "get", account }),
+    ({ end }) => Effect.sync(end)
+  ).pipe(
+    Effect.map((reply) =>
+      "value" in reply && reply.value !== null ? Option.some(Redacted.make(reply.value)) : Option.none()
+    ),
+    Effect.timeoutOrElse({
+      duration: PROBE_LIMIT,
+      orElse: () => Effect.fail(new KeychainFailed({ why: `did not answer within ${PROBE_LIMIT} ms` }))
+    })
+  )
+
 type Question = KeychainRequest extends infer R ? (R extends KeychainRequest ? Omit<R, "id"> : never) : never
 type Answer = Exclude<KeychainReply, { readonly failed: unknown }>
 
