@@ -18,6 +18,7 @@ import type { HeaderSource } from "@letterhead/core/sources/HeaderSource"
 import * as HeaderSources from "@letterhead/core/sources/HeaderSources"
 import * as TrustGate from "@letterhead/core/trust/TrustGate"
 import * as TrustStore from "@letterhead/core/trust/TrustStore"
+import type { SignIn } from "@letterhead/oauth/SignIn"
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
@@ -25,6 +26,7 @@ import type * as Path from "effect/Path"
 import { isAbsolute } from "node:path"
 import * as Directories from "./Directories.ts"
 import * as HelperLayer from "./HelperLayer.ts"
+import * as OAuthLayer from "./OAuthLayer.ts"
 import * as SecretLayer from "./SecretLayer.ts"
 
 export interface Options {
@@ -51,7 +53,12 @@ export interface Options {
   readonly credentialStorage?: "auto" | "filesystem"
   /** What templates name and helpers inherit. Default: the environment of the process, read when it is needed. */
   readonly environment?: Environment
-  /** Further sources, beside static, helper and hook. */
+  /**
+   * How a person signs in where a connection needs that: a layer of `@letterhead/oauth`, or your own. Default: nobody is
+   * asked, and what needs a sign-in fails with `SignInRequired`.
+   */
+  readonly signIn?: Layer.Layer<SignIn>
+  /** Further sources, beside static, credential, OAuth, helper, passthrough and hook. */
   readonly sources?: ReadonlyArray<HeaderSource>
 }
 
@@ -72,7 +79,7 @@ export const layer = (options: Options = {}): Layer.Layer<Services, ConfigError>
       const directories = yield* Directories.resolve(environment)
       const trustStore = TrustStore.layerFile({ directory: options.stateDirectory ?? directories.state })
       return HeaderResolver.layer.pipe(
-        Layer.provideMerge(HeaderSources.layerWith(options.sources ?? [])),
+        Layer.provideMerge(sources(options, directories, environment)),
         Layer.provideMerge(HelperLayer.layer),
         Layer.provideMerge(secrets(options, directories, environment)),
         Layer.provideMerge(Layer.merge(TrustGate.layer, configuration(options, directories, environment))),
@@ -82,6 +89,27 @@ export const layer = (options: Options = {}): Layer.Layer<Services, ConfigError>
       )
     })
   )
+
+/** Those of core, OAuth, and the runtime's own. */
+const sources = (options: Options, directories: Directories.Directories, environment: Environment) =>
+  Layer.unwrap(
+    Effect.map(OAuthLayer.make(signIns(options, directories, environment)), (oauth) =>
+      HeaderSources.layerWith([oauth, ...(options.sources ?? [])])
+    )
+  )
+
+/** Where sign-ins are kept, and how one is made. */
+export const signIns = (
+  options: Pick<Options, "credentialsDirectory" | "credentialStorage" | "signIn">,
+  directories: Directories.Directories,
+  environment: Environment
+): OAuthLayer.OAuthOptions => ({
+  home: directories.home,
+  directory: options.credentialsDirectory ?? directories.credentials,
+  environment,
+  ...(options.credentialStorage === undefined ? {} : { storage: options.credentialStorage }),
+  ...(options.signIn === undefined ? {} : { signIn: options.signIn })
+})
 
 const secrets = (options: Options, directories: Directories.Directories, environment: Environment) =>
   SecretLayer.layer({

@@ -15,6 +15,7 @@ export class CliFailure extends Data.TaggedError("CliFailure")<{
     | "DigestMismatch"
     | "CredentialUnknown"
     | "CredentialUnset"
+    | "RevocationFailed"
   readonly message: string
   /** What to do next, on a line of its own. */
   readonly hint?: string

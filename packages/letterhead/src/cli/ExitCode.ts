@@ -79,7 +79,8 @@ const failureCodes: Readonly<Record<CliFailure["code"], number>> = {
   ApprovalRefused: ExitCode.notTrusted,
   DigestMismatch: ExitCode.notTrusted,
   CredentialUnknown: ExitCode.usage,
-  CredentialUnset: ExitCode.usage
+  CredentialUnset: ExitCode.usage,
+  RevocationFailed: ExitCode.unreachable
 }
 
 const headerCode = (reason: HeaderErrorReason): number => {

@@ -1,13 +1,15 @@
 /**
- * `letterhead servers`: the servers that are configured here. Runs and sends nothing.
+ * `letterhead servers`: the servers that are configured here, and how each stands. Runs and sends nothing.
  *
- * `--json`: `{ servers: [{ name, transport, target, scope, declared, headers, helper, hooks, trust }], failed:
- * [{ source, code, message }], skipped:
- * [{ name, code, message }], shadowed: [{ name, declared, by, reason? }] }`; `trust` is `own`, `not needed`,
- * `approved`, `changed`, `unapproved`, or `refused` where it could not be approved as it is.
+ * `--json`: `{ servers: [{ name, transport, target, scope, declared, headers, helper, hooks, authorization: { state,
+ * expiresAt?, renewable? }, trust }], failed: [{ source, code, message }], skipped: [{ name, code, message }], shadowed:
+ * [{ name, declared, by, reason? }] }`; `state` is `signed in`, `needs login`, `static`, `credential`, `incoming`, `helper`,
+ * `none`, or `unknown` where it cannot be read, and `expiresAt` is RFC 3339; `trust` is `own`, `not needed`, `approved`,
+ * `changed`, `unapproved`, or `refused` where it could not be approved as it is.
  */
 import { McpConfig } from "@letterhead/core/server/McpConfig"
 import { formatPlace, type ServerEntry } from "@letterhead/core/server/ServerEntry"
+import * as Clock from "effect/Clock"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import { describeShadowed, warnOfAll } from "../ConfigNotes.ts"
@@ -25,12 +27,21 @@ export const servers = Command.make("servers", {}, () =>
       const { cwd } = yield* Settings
       const config = yield* McpConfig
       const { trustState } = yield* Effect.promise(() => import("../TrustState.ts"))
+      const { authorizationOf, describeAuthorization } = yield* Effect.promise(() => import("../SignInState.ts"))
+      const now = yield* Clock.currentTimeMillis
       const rows = yield* Effect.forEach([...config.servers.values()], (entry) =>
-        Effect.map(trustState(entry), (trust) => ({ entry, trust }))
+        Effect.all({ entry: Effect.succeed(entry), trust: trustState(entry), authorization: authorizationOf(entry) })
       )
       if (output.json) {
         return yield* output.document({
-          servers: rows.map(({ entry, trust }) => ({ ...describe(entry), trust })),
+          servers: rows.map(({ authorization: { expiresAt, ...authorization }, entry, trust }) => ({
+            ...describe(entry),
+            authorization: {
+              ...authorization,
+              ...(expiresAt === undefined ? {} : { expiresAt: new Date(expiresAt).toISOString() })
+            },
+            trust
+          })),
           failed: config.failed.map(({ origin, reason }) => ({
             source: origin.source,
             code: reason._tag,
@@ -55,11 +66,15 @@ export const servers = Command.make("servers", {}, () =>
       return yield* output.print(
         render(
           {
-            columns: ["server", "target", "headers from", "trust", "declared"],
-            rows: rows.map(({ entry, trust }) => [
+            columns: ["server", "transport", "target", "headers from", "authorization", "trust", "declared"],
+            rows: rows.map(({ authorization, entry, trust }) => [
               printableLine(entry.name),
+              transportOf(entry),
               displayTarget(entry),
               sourcesOf(entry).join(", "),
+              authorization.state === "needs login"
+                ? `needs login: letterhead login ${printableLine(entry.name)}`
+                : describeAuthorization(authorization, now),
               trust === "unapproved" || trust === "changed"
                 ? `${trust}: letterhead trust approve ${entry.name}`
                 : trust,

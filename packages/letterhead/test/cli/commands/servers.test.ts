@@ -26,11 +26,13 @@ describe.concurrent("letterhead servers", () => {
       const ended = yield* run(["servers"])
       expect(ended.code).toBe(0)
       const lines = ended.stdout.trimEnd().split("\n")
-      expect(lines[0]).toMatch(/^server +target +headers from +trust +declared$/)
+      expect(lines[0]).toMatch(/^server +transport +target +headers from +authorization +trust +declared$/)
       expect(lines[1]).toMatch(
-        /^api +http:\/\/127\.0\.0\.1:9\/mcp\?key=REDACTED +static +not needed +\.\/\.mcp\.json:3:5$/
+        /^api +http +http:\/\/127\.0\.0\.1:9\/mcp\?key=REDACTED +static +none +not needed +\.\/\.mcp\.json:3:5$/
       )
-      expect(lines[2]).toMatch(/^helped .* helper +unapproved: letterhead trust approve helped +\.\/\.mcp\.json:\d+:5$/)
+      expect(lines[2]).toMatch(
+        /^helped .* helper +helper +unapproved: letterhead trust approve helped +\.\/\.mcp\.json:\d+:5$/
+      )
       expect(lines[3]).toMatch(/^mine .* own +.*letterhead\.yaml:2:3$/)
       expect(lines).toHaveLength(4)
       expect(ended.stderr).toContain('warning: skipped "unset"')
@@ -58,6 +60,7 @@ describe.concurrent("letterhead servers", () => {
             headers: ["X-Team"],
             helper: false,
             hooks: [],
+            authorization: { state: "none" },
             trust: "not needed"
           }
         ],

@@ -5,7 +5,7 @@
  * `--json`: `{ credentials: [{ server, field, title, header, required, state, origin?, keptIn?, declared }], others: [{
  * server, field, origin, principal, keptIn }] }`; `state` is `set`, `default`, `not set`, or `unknown` where the server's
  * URL is not known before it is approved or the store cannot be read. `others` are stored, and belong to no server that
- * is configured here.
+ * is configured here. Sign-ins are no credentials: see `letterhead servers`.
  */
 import { isSame } from "@letterhead/core/secrets/SecretKey"
 import type { StoredSecret } from "@letterhead/core/secrets/SecretStore"
@@ -14,6 +14,7 @@ import { type CredentialField, formatPlace, type ServerEntry } from "@letterhead
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { isOfSignIn } from "../../../OAuthLayer.ts"
 import { warnOfAll } from "../../ConfigNotes.ts"
 import { type CredentialState, ownKey } from "../../CredentialState.ts"
 import { withHeaders } from "../../LazyLayers.ts"
@@ -34,7 +35,8 @@ export const list = Command.make("list", {}, () =>
         Effect.forEach(entry.credentials, (field) => rowOf(entry, field, stored))
       ).pipe(Effect.map((ofServers) => ofServers.flat()))
       const others = stored.filter(
-        (secret) => !rows.some(({ secret: own }) => own !== undefined && isSame(own, secret))
+        (secret) =>
+          !isOfSignIn(secret.field) && !rows.some(({ secret: own }) => own !== undefined && isSame(own, secret))
       )
       if (output.json) {
         return yield* output.document({ credentials: rows.map(({ row }) => row), others })

@@ -14,6 +14,7 @@ import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { isOfSignIn } from "../../../OAuthLayer.ts"
 import { CliFailure } from "../../CliFailure.ts"
 import { withHeaders } from "../../LazyLayers.ts"
 import { Output } from "../../Output.ts"
@@ -42,6 +43,7 @@ const takeAway = Effect.fnUntraced(function* (server: string, named: string | un
     (secret) =>
       secret.principal === LOCAL_PRINCIPAL &&
       secret.server === server &&
+      !isOfSignIn(secret.field) &&
       (named === undefined || secret.field === named)
   )
   const origins = [...new Set(stored.map(({ origin }) => origin))]

@@ -1,0 +1,103 @@
+/**
+ * `letterhead login <server>`: signs in, whether somebody is signed in already or not.
+ *
+ * In the browser of this machine, whose address is shown too. With `--no-browser` the address is opened on any machine,
+ * and the one it ends at is pasted here; where the authorization server has device authorization, a code is entered
+ * there instead. What was signed in before stays until the new sign-in is done.
+ *
+ * `--json`: `{ server, issuer, resource, scope?, expiresAt?, renewable }`; on standard error a line `{ signIn: { step,
+ * address?, message } }` for each thing the person has to do.
+ */
+import { local } from "@letterhead/core/call/CallContext"
+import { none } from "@letterhead/core/headers/ResolvedHeaders"
+import { McpConfig } from "@letterhead/core/server/McpConfig"
+import type { ServerEntry } from "@letterhead/core/server/ServerEntry"
+import { HeaderSources } from "@letterhead/core/sources/HeaderSources"
+import * as Clock from "effect/Clock"
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { CliFailure } from "../CliFailure.ts"
+import { warnOf } from "../ConfigNotes.ts"
+import { withSignIn } from "../LazyLayers.ts"
+import { Output } from "../Output.ts"
+import { printableLine } from "../Printable.ts"
+import { withProgress } from "../Progress.ts"
+import { recordOf, remaining, supplierOf } from "../SignInState.ts"
+
+export const login = Command.make(
+  "login",
+  {
+    server: Argument.String("server").pipe(Argument.withDescription("Name of a configured server")),
+    noBrowser: Flag.Boolean("no-browser").pipe(
+      Flag.withDescription("Sign in with a browser of another machine"),
+      Flag.withoutNegation,
+      Flag.withDefault(false)
+    )
+  },
+  ({ noBrowser, server }) => withSignIn(!noBrowser)(signIn(server, noBrowser))
+).pipe(Command.withDescription("Sign in at a server"))
+
+const signIn = Effect.fnUntraced(function* (server: string, noBrowser: boolean) {
+  const output = yield* Output
+  const config = yield* McpConfig
+  yield* warnOf(config, server)
+  const entry = yield* config.get(server)
+  const source = (yield* HeaderSources).find((candidate) => candidate.signIn !== undefined)
+  const reason = reasonAgainst(entry)
+  if (source?.signIn === undefined || reason !== undefined) {
+    return yield* new CliFailure({
+      code: "UsageInvalid",
+      message: `nobody signs in at "${printableLine(server)}": ${reason ?? "there is no source of sign-ins"}`
+    })
+  }
+  const owner = { ...local, server }
+  const { evaluate } = yield* Effect.promise(() => import("@letterhead/core/server/ServerUrl"))
+  const { ask } = yield* Effect.promise(() => import("@letterhead/oauth/ServerChallenge"))
+  const asked = yield* Effect.flatMap(evaluate(entry), ask).pipe(withProgress(`asking ${server} how to sign in`))
+  if (asked !== undefined && source.challenge !== undefined) {
+    // That somebody has to sign in is known; where, the source remembers.
+    yield* Effect.ignore(source.challenge(entry, owner, none, { status: 401, wwwAuthenticate: asked }))
+  }
+  const signing = source.signIn(entry, owner)
+  yield* noBrowser ? signing : signing.pipe(withProgress(`waiting for you to sign in at ${server}`))
+
+  const record = Option.getOrUndefined(yield* recordOf(entry))
+  if (record?._tag !== "SignedIn") return yield* output.print(`Signed in at "${printableLine(server)}".`)
+  const { expiresAt, issuer, resource, scope } = record
+  const renewable = record.refreshToken !== undefined
+  if (output.json) {
+    return yield* output.document({
+      server,
+      issuer,
+      resource,
+      ...(scope === undefined ? {} : { scope }),
+      ...(expiresAt === undefined ? {} : { expiresAt: new Date(expiresAt).toISOString() }),
+      renewable
+    })
+  }
+  const lasting = renewable
+    ? "; it is renewed by itself"
+    : expiresAt === undefined
+      ? ""
+      : `, for ${remaining(expiresAt - (yield* Clock.currentTimeMillis))}`
+  return yield* output.print(output.style.green(printableLine(`Signed in at "${server}" by ${issuer}${lasting}.`)))
+})
+
+/** Why a sign-in would be of no use. */
+const reasonAgainst = (entry: ServerEntry): string | undefined => {
+  if (entry.endpoint.type !== "http") return "it is a program, and not a URL"
+  if (entry.auth === "none") return `its entry says "auth": "none"`
+  const supplier = supplierOf(entry)
+  return supplier === undefined
+    ? undefined
+    : `its Authorization is ${SUPPLIERS[supplier]}, and goes before a sign-in; take that out of the entry first`
+}
+
+const SUPPLIERS = {
+  static: "a header of the entry",
+  credential: "a credential of the entry",
+  incoming: "an incoming header"
+} as const
