@@ -107,6 +107,12 @@ const writeEntry = (entry: ServerEntry): Result.Result<Entry, ConfigWarning> =>
         ? {}
         : yield* templates([...helper.environment].map(([name, value]) => [name, value, helper.place]))
     const { oauth } = entry
+    if (oauth?.exchange !== undefined) {
+      return yield* Result.fail({
+        place: oauth.place,
+        message: `the server ${showKey(entry.name)}: the exchange of callers' tokens cannot be written in this form`
+      })
+    }
     const client =
       oauth === undefined
         ? {}

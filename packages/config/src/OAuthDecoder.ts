@@ -6,6 +6,7 @@
  */
 import { ValueInvalid, type VariableUnset } from "@letterhead/core/server/ConfigError"
 import type { OAuthSettings } from "@letterhead/core/server/ServerEntry"
+import type { Template } from "@letterhead/core/server/Template"
 import * as Result from "effect/Result"
 import type { EntryContext } from "./EntryContext.ts"
 import * as Interpolation from "./Interpolation.ts"
@@ -19,8 +20,8 @@ export const decode = (
     const at = (...keys: ReadonlyArray<string | number>) => context.locate(["oauth", ...keys])
     const invalid = (expected: string, ...keys: ReadonlyArray<string | number>) =>
       Result.fail(new ValueInvalid({ place: context.document.place(at(...keys)), expected }))
-    const { callbackPort, clientId, clientMetadataUrl, clientSecret, scopes } = written
-    const template = (key: "clientId" | "clientSecret", source: string) =>
+    const { callbackPort, clientId, clientMetadataUrl, clientSecret, exchange, scopes } = written
+    const template = (key: "clientId" | "clientSecret", source: string | Template) =>
       Result.map(Interpolation.check(source, { ...context, path: at(key) }), (checked) => checked.template)
     if (clientSecret !== undefined && clientId === undefined) {
       return yield* invalid(`"clientId" beside it: a secret is that of a client`, "clientSecret")
@@ -39,6 +40,7 @@ export const decode = (
       ...(scopes === undefined || scopes.length === 0 ? {} : { scopes }),
       ...(callbackPort === undefined ? {} : { callbackPort }),
       ...(clientMetadataUrl === undefined ? {} : { clientMetadataUrl }),
+      ...(exchange === undefined ? {} : { exchange }),
       place: context.document.place(at(), "key")
     }
   })

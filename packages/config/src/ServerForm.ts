@@ -5,7 +5,8 @@
 import {
   HELPER_TIMEOUT_DEFAULT,
   HELPER_TIMEOUT_MAXIMUM,
-  HELPER_TIMEOUT_MINIMUM
+  HELPER_TIMEOUT_MINIMUM,
+  type TokenExchange
 } from "@letterhead/core/server/ServerEntry"
 import type { Template } from "@letterhead/core/server/Template"
 import * as Schema from "effect/Schema"
@@ -198,8 +199,9 @@ const Form = Schema.Struct({
 })
 
 /** An entry as a dialect's schema leaves it, in no dialect any more. A value that is a template already is not read. */
-export interface ServerForm extends Omit<typeof Form.Type, "headers"> {
+export interface ServerForm extends Omit<typeof Form.Type, "headers" | "oauth"> {
   readonly headers?: Readonly<Record<string, string | Template>>
+  readonly oauth?: OAuthForm
 }
 
 export type PassthroughForm = NonNullable<ServerForm["passthroughHeaders"]>
@@ -208,7 +210,11 @@ export type UserConfigForm = NonNullable<ServerForm["userConfig"]>
 
 export type HelperForm = typeof Helper.Type
 
-export type OAuthForm = typeof OAuth.Type
+export interface OAuthForm extends Omit<typeof OAuth.Type, "clientId" | "clientSecret"> {
+  readonly clientId?: string | Template
+  readonly clientSecret?: string | Template
+  readonly exchange?: TokenExchange
+}
 
 /** The keys of {@link fields}, and of the objects under them. */
 export const knownKeys: KnownKeys = {

@@ -6,6 +6,7 @@
  */
 import type { HeaderErrorReason } from "@letterhead/core/headers/HeaderError"
 import type { SecretStore } from "@letterhead/core/secrets/SecretStore"
+import type { TokenExchange } from "@letterhead/core/server/ServerEntry"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -61,10 +62,16 @@ export class OAuthFlow extends Context.Service<
       record: TokenRecord,
       challenge: Challenge | undefined
     ) => Effect.Effect<IssuedTokens, HeaderErrorReason | SignInOver>
+    /** Exchanges the token of a caller at the token endpoint that the entry names (RFC 8693). */
+    readonly exchange: (
+      target: FlowTarget,
+      settings: TokenExchange,
+      request: { readonly subject: Redacted.Redacted; readonly scopes: ReadonlyArray<string> }
+    ) => Effect.Effect<IssuedTokens, HeaderErrorReason>
   }
 >()("@letterhead/oauth/OAuthFlow") {}
 
-/** The authorization code flow. */
+/** The authorization code flow, and token exchange. */
 export const layer: Layer.Layer<OAuthFlow, never, SignIn | SecretStore> = Layer.effect(
   OAuthFlow,
   Effect.gen(function* () {
@@ -80,6 +87,11 @@ export const layer: Layer.Layer<OAuthFlow, never, SignIn | SecretStore> = Layer.
         Effect.provideContext(
           Effect.flatMap(flow, ({ refresh }) => refresh(target, record, challenge)),
           services
+        ),
+      exchange: (target, settings, request) =>
+        Effect.flatMap(
+          Effect.promise(() => import("./ExchangeFlow.ts")),
+          ({ exchange }) => exchange(target, settings, request)
         )
     }
   })

@@ -11,7 +11,7 @@
  * signing in needs an approval (design rule 7), and a token goes to no other URL than the one that was signed in at.
  */
 import type { CallContext } from "@letterhead/core/call/CallContext"
-import { HeaderError, type HeaderErrorReason, SignInRequired } from "@letterhead/core/headers/HeaderError"
+import { HeaderError, type HeaderErrorReason, SignInFailed, SignInRequired } from "@letterhead/core/headers/HeaderError"
 import * as HeaderPatch from "@letterhead/core/headers/HeaderPatch"
 import type { SecretStore } from "@letterhead/core/secrets/SecretStore"
 import { formatPlace, type ServerEntry } from "@letterhead/core/server/ServerEntry"
@@ -29,6 +29,7 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Challenge from "./Challenge.ts"
+import * as ExchangeSource from "./ExchangeSource.ts"
 import { type ClientSettings, type FlowTarget, OAuthFlow } from "./OAuthFlow.ts"
 import * as TokenRecord from "./TokenRecord.ts"
 import * as Tokens from "./Tokens.ts"
@@ -183,7 +184,21 @@ export const make: Effect.Effect<HeaderSource, never, Requirements | Scope.Scope
           Effect.logWarning(`${error.message}; "${entry.name}" is called without a sign-in`)
         )
 
+  const exchanging = ExchangeSource.make({
+    targetOf: (entry, call) =>
+      gate.require(entry).pipe(
+        Effect.andThen(sessionOf(entry, call)),
+        Effect.map(({ target }) => target),
+        Effect.provideContext(services)
+      ),
+    exchange: ({ oauth }, target, subject) =>
+      oauth?.exchange === undefined
+        ? Effect.die(new Error("the entry says of no exchange"))
+        : flow.exchange(target, oauth.exchange, { subject, scopes: oauth.scopes ?? [] })
+  })
+
   const resolve: HeaderSource["resolve"] = (entry, call) => {
+    if (entry.oauth?.exchange !== undefined) return exchanging.resolve(entry, call)
     const session = sessions.get(entry)?.get(call.principal)
     const settled = session === undefined || !isFixed(entry) ? undefined : atOnce(entry, session)
     return settled ?? Effect.provideContext(awaited(entry, call), services)
@@ -280,19 +295,22 @@ export const make: Effect.Effect<HeaderSource, never, Requirements | Scope.Scope
     standsBackFor: "Authorization",
     applies,
     resolve,
-    challenge: (entry, call, sent, response) =>
-      Effect.provideContext(
-        challenge(
-          entry,
-          call,
-          sent.get("authorization")?.source === ID ? sent.generations.get(ID) : undefined,
-          response
-        ),
-        services
-      ),
-    signIn: (entry, owner) => Effect.provideContext(signIn(entry, owner), services)
+    challenge: (entry, call, sent, response) => {
+      const generation = sent.get("authorization")?.source === ID ? sent.generations.get(ID) : undefined
+      // Whose token does not suffice, no other exchange helps.
+      if (entry.oauth?.exchange !== undefined) {
+        return response.status === 401 ? exchanging.challenge(entry, call, generation) : Effect.succeed(false)
+      }
+      return Effect.provideContext(challenge(entry, call, generation, response), services)
+    },
+    signIn: (entry, owner) =>
+      entry.oauth?.exchange === undefined
+        ? Effect.provideContext(signIn(entry, owner), services)
+        : Effect.fail(failed(entry)(new SignInFailed({ description: NOBODY })))
   }
 })
+
+const NOBODY = "nobody signs in here: the token of whoever calls is exchanged"
 
 const NOTHING = Exit.succeed(HeaderPatch.empty(ID, Rank.oauth))
 

@@ -24,6 +24,8 @@ interface Listed {
 }
 
 export interface BackendAuth {
+  /** How the token of whoever calls is exchanged, where that is the strategy. */
+  readonly oauth?: ServerForm.ServerForm["oauth"]
   readonly headers: Readonly<Record<string, Template.Template>>
   readonly passthrough: ReadonlyArray<Listed>
   readonly warnings: ReadonlyArray<ConfigWarning>
@@ -67,6 +69,7 @@ export const decode = (
         ...shared.passthrough.filter(({ header }) => !names.has(foldIncoming(header.name)))
       ])
     }
+    if (type === "token_exchange") return yield* exchanging(document, shared, [...at, "tokenExchange"])
     return result(
       document,
       shared.passthrough,
@@ -90,8 +93,10 @@ const injected = (document: Document, path: DocumentPath): Result.Result<Injecti
       })
     }
     if (headerValue === undefined && headerValueEnv !== undefined) {
-      const variable = { source: `\${${headerValueEnv}}`, parts: [{ _tag: "Variable" as const, name: headerValueEnv }] }
-      return Result.succeed({ headers: { [headerName]: variable }, path: [...path, "headerValueEnv"] })
+      return Result.succeed({
+        headers: { [headerName]: variableOf(headerValueEnv) },
+        path: [...path, "headerValueEnv"]
+      })
     }
     return Result.fail(
       new ValueInvalid({
@@ -100,6 +105,63 @@ const injected = (document: Document, path: DocumentPath): Result.Result<Injecti
       })
     )
   })
+
+/** As there, the URL of the token endpoint and the kind of token are plain text, and the secret may be a variable. */
+const exchanging = (
+  document: Document,
+  shared: Shared,
+  path: DocumentPath
+): Result.Result<BackendAuth, ConfigErrorReason> =>
+  Result.gen(function* () {
+    const written = yield* decodeExchange(document, path)
+    const { audience, clientId, clientSecret, clientSecretEnv, scopes, subjectTokenType, tokenUrl } = written
+    if (clientSecret !== undefined && clientSecretEnv !== undefined) {
+      return yield* Result.fail(
+        new ValueInvalid({
+          place: document.place(path, "key"),
+          expected: `"clientSecret" or "clientSecretEnv", and not both`
+        })
+      )
+    }
+    const variable = clientSecretEnv === undefined ? undefined : variableOf(clientSecretEnv)
+    const secret = variable ?? (clientSecret === undefined ? undefined : Template.literal(clientSecret))
+    const { locate, ...rest } = result(document, shared.passthrough)
+    return {
+      ...rest,
+      oauth: {
+        ...(clientId === undefined ? {} : { clientId: Template.literal(clientId) }),
+        ...(secret === undefined ? {} : { clientSecret: secret }),
+        ...(scopes === undefined ? {} : { scopes }),
+        exchange: {
+          tokenUrl,
+          ...(audience === undefined ? {} : { audience }),
+          ...(subjectTokenType === undefined ? {} : { subjectTokenType: TOKEN_TYPES[subjectTokenType] })
+        }
+      },
+      locate: ([first, ...keys]) => {
+        if (first === "auth") return path
+        if (first !== "oauth") return locate([...(first === undefined ? [] : [first]), ...keys])
+        return [...path, ...keys.filter((key) => key !== "exchange")].map((key) =>
+          key === "clientSecret" && clientSecretEnv !== undefined ? "clientSecretEnv" : key
+        )
+      }
+    }
+  })
+
+/** Both spellings that ToolHive takes. */
+const TOKEN_TYPES = {
+  access_token: "urn:ietf:params:oauth:token-type:access_token",
+  id_token: "urn:ietf:params:oauth:token-type:id_token",
+  jwt: "urn:ietf:params:oauth:token-type:jwt",
+  "urn:ietf:params:oauth:token-type:access_token": "urn:ietf:params:oauth:token-type:access_token",
+  "urn:ietf:params:oauth:token-type:id_token": "urn:ietf:params:oauth:token-type:id_token",
+  "urn:ietf:params:oauth:token-type:jwt": "urn:ietf:params:oauth:token-type:jwt"
+} as const
+
+const variableOf = (name: string): Template.Template => ({
+  source: `\${${name}}`,
+  parts: [{ _tag: "Variable", name }]
+})
 
 /** Where the strategy of a backend is written. */
 const strategyOf = (document: Document, backend: string): DocumentPath | undefined =>
@@ -150,8 +212,10 @@ const decodeNames = SchemaDecoder.make(HeaderNames)
 
 const decodeType = SchemaDecoder.make(
   Schema.Struct({
-    type: Schema.Literals(["unauthenticated", "header_injection", "header_passthrough"]).annotate({
-      expected: `"unauthenticated", "header_injection" or "header_passthrough"; no other strategy is supported`
+    type: Schema.Literals(["unauthenticated", "header_injection", "header_passthrough", "token_exchange"]).annotate({
+      expected:
+        `"unauthenticated", "header_injection", "header_passthrough" or "token_exchange"; ` +
+        "no other strategy is supported"
     })
   }).annotate({ expected: `an object with "type"` })
 )
@@ -160,14 +224,37 @@ const decodePassthrough = SchemaDecoder.make(
   Schema.Struct({ headers: HeaderNames }).annotate({ expected: `an object with "headers"` })
 )
 
+const VariableName = Schema.String.check(Schema.isPattern(/^[A-Za-z_][A-Za-z0-9_]*$/)).annotate({
+  expected: "the name of a variable: letters, digits and underscores"
+})
+
 const decodeInjection = SchemaDecoder.make(
   Schema.Struct({
     headerName: ServerForm.HeaderName,
     headerValue: Schema.optionalKey(Schema.String.annotate({ expected: "a string" })),
-    headerValueEnv: Schema.optionalKey(
-      Schema.String.check(Schema.isPattern(/^[A-Za-z_][A-Za-z0-9_]*$/)).annotate({
-        expected: "the name of a variable: letters, digits and underscores"
-      })
-    )
+    headerValueEnv: Schema.optionalKey(VariableName)
   }).annotate({ expected: `an object with "headerName" and "headerValue" or "headerValueEnv"` })
+)
+
+const decodeExchange = SchemaDecoder.make(
+  Schema.Struct({
+    tokenUrl: ServerForm.Url.check(Schema.makeFilter((text) => URL.canParse(text))).annotate({
+      expected: "the URL of a token endpoint"
+    }),
+    clientId: Schema.optionalKey(Schema.String.annotate({ expected: "a string" })),
+    clientSecret: Schema.optionalKey(Schema.String.annotate({ expected: "a string" })),
+    clientSecretEnv: Schema.optionalKey(VariableName),
+    audience: Schema.optionalKey(Schema.String.annotate({ expected: "a string" })),
+    scopes: Schema.optionalKey(ServerForm.Names.annotate({ expected: "a list of scopes" })),
+    subjectTokenType: Schema.optionalKey(
+      Schema.Literals([
+        "access_token",
+        "id_token",
+        "jwt",
+        "urn:ietf:params:oauth:token-type:access_token",
+        "urn:ietf:params:oauth:token-type:id_token",
+        "urn:ietf:params:oauth:token-type:jwt"
+      ]).annotate({ expected: `"access_token", "id_token" or "jwt"` })
+    )
+  }).annotate({ expected: `an object with "tokenUrl"` })
 )

@@ -4,7 +4,7 @@
  * has no name of its own there either. Nothing else in it is looked at.
  *
  * Authorization and Cookie may be listed without more, as there, with a warning. Values are plain text: nothing in them
- * is a variable. OAuth is never used for a backend. A strategy that is not supported skips its backends, and so does
+ * is a variable. Nobody signs in at a backend; `token_exchange` exchanges the token of whoever calls. A strategy that is not supported skips its backends, and so does
  * `source: discovered`, whose strategies are not in the file, for a backend that has none in it.
  */
 import { type ConfigErrorReason, ValueInvalid } from "@letterhead/core/server/ConfigError"
@@ -44,7 +44,7 @@ const decode = (document: Document, context: DecodeContext): Result.Result<Readi
             ...(transport === undefined ? {} : { type: transport }),
             headers: auth.headers,
             passthroughHeaders: auth.passthrough.map(({ header }) => header),
-            auth: "none" as const
+            ...(auth.oauth === undefined ? { auth: "none" as const } : { auth: "oauth" as const, oauth: auth.oauth })
           },
           locate: (keys: DocumentPath) => auth.locate(keys) ?? [...path, ...keys],
           warnings: auth.warnings

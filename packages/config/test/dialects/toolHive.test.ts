@@ -13,6 +13,9 @@ backends:
   - { name: two, url: https://two.example.com/sse, transport: sse, metadata: { env: prod } }
 `
 
+const strategy = (more: string) =>
+  `{ type: token_exchange, tokenExchange: { tokenUrl: "https://idp.corp/token", clientId: vmcp, ${more} } }`
+
 layer(NodeServices.layer)("toolHive", (it) => {
   it.effect("a bare type applies to every backend, as the request has it", () =>
     Effect.gen(function* () {
@@ -102,13 +105,13 @@ outgoingAuth:
         `${BACKENDS}outgoingAuth:
   default: { type: unauthenticated }
   backends:
-    two: { type: token_exchange, tokenExchange: { tokenUrl: https://idp } }
+    two: { type: upstream_inject, upstreamInject: { providerName: github } }
 `
       )
       const config = yield* folder.file("gateway.yaml")
       expect([...config.servers.keys()]).toEqual(["one"])
       expect(ConfigFolder.skips(config, folder.root)).toEqual([
-        `two: ${FILE}:10:18 (outgoingAuth.backends.two.type): expected "unauthenticated", "header_injection" or "header_passthrough"; no other strategy is supported`
+        `two: ${FILE}:10:18 (outgoingAuth.backends.two.type): expected "unauthenticated", "header_injection", "header_passthrough" or "token_exchange"; no other strategy is supported`
       ])
       yield* folder.write(
         FILE,
@@ -118,6 +121,41 @@ outgoingAuth:
       expect([...discovered.servers.keys()]).toEqual(["two"])
       expect(ConfigFolder.skips(discovered, folder.root)[0]).toContain(
         "what is discovered in Kubernetes is not known here"
+      )
+    })
+  )
+
+  it.effect("token_exchange is how the token of whoever calls is exchanged", () =>
+    Effect.gen(function* () {
+      const folder = yield* ConfigFolder.make
+      yield* folder.write(
+        FILE,
+        `${BACKENDS}outgoingAuth:
+  backends:
+    one: ${strategy("clientSecretEnv: SECRET, audience: one, scopes: [read], subjectTokenType: jwt")}
+    two: ${strategy("clientSecret: a, clientSecretEnv: SECRET")}
+`
+      )
+      const config = yield* folder.file("gateway.yaml", { SECRET: "s" })
+      expect(yield* config.get("one")).toMatchObject({
+        auth: "oauth",
+        oauth: {
+          clientId: { source: "vmcp" },
+          clientSecret: { parts: [{ _tag: "Variable", name: "SECRET" }] },
+          scopes: ["read"],
+          exchange: {
+            tokenUrl: "https://idp.corp/token",
+            audience: "one",
+            subjectTokenType: "urn:ietf:params:oauth:token-type:jwt"
+          }
+        }
+      })
+      expect(ConfigFolder.skips(config, folder.root)).toEqual([
+        expect.stringContaining('expected "clientSecret" or "clientSecretEnv", and not both')
+      ])
+      const unset = yield* folder.file("gateway.yaml")
+      expect(ConfigFolder.skips(unset, folder.root)[0]).toContain(
+        "(outgoingAuth.backends.one.tokenExchange.clientSecretEnv): the environment variable SECRET is not set"
       )
     })
   )

@@ -121,7 +121,19 @@ export interface OAuthSettings {
   readonly callbackPort?: number
   /** The https URL of a client id metadata document, which is the client's id where the server takes such. */
   readonly clientMetadataUrl?: string
+  /** Nobody signs in: the token of whoever calls is exchanged for one of the server. Only with `auth: "oauth"`. */
+  readonly exchange?: TokenExchange
   readonly place: Place
+}
+
+/** A token exchange (RFC 8693); the client is that of {@link OAuthSettings}. */
+export interface TokenExchange {
+  /** Absolute URL of the token endpoint. */
+  readonly tokenUrl: string
+  /** The service that the token is for. Default: the URL of the server alone says it. */
+  readonly audience?: string
+  /** The token type identifier of what the caller brings. Default: that of an access token. */
+  readonly subjectTokenType?: string
 }
 
 /** A module whose default export has an `mcp.call.before` function. */

@@ -30,6 +30,7 @@ import type { Template } from "../server/Template.ts"
 import * as Ownership from "../storage/Ownership.ts"
 import * as RegularFile from "../storage/RegularFile.ts"
 import * as CoveredFiles from "./CoveredFiles.ts"
+import * as OAuthSubject from "./OAuthSubject.ts"
 import { commandLine, masked, maskedUrl, printable, shown } from "./SubjectText.ts"
 
 /** One line of what a person approves: `["helper runs", "/usr/bin/node ./headers.js"]`. */
@@ -152,7 +153,7 @@ const makeSubject = Effect.fnUntraced(function* (
     entry.passthrough.map((header) => [header.name, header.as, header.credential, header.override]),
     entry.hooks.map((hook) => placed(hook.path)),
     files.map((file) => [placed(file.path), file.sha256]),
-    ...oauthCanonical(entry)
+    ...OAuthSubject.canonical(entry)
   ]
   const digest = yield* CoveredFiles.sha256(new TextEncoder().encode(JSON.stringify(canonical)))
   return {
@@ -172,39 +173,12 @@ const makeSubject = Effect.fnUntraced(function* (
         `${printable(header.name)}, sent as ${printable(header.as)}${passthroughNotes(header)}`
       ]),
       ...entry.hooks.map((hook): SubjectLine => ["hook", printable(hook.path)]),
-      ...oauthLines(entry)
+      ...OAuthSubject.lines(entry)
     ],
     files,
     digest: `sha256:${digest}`
   }
 })
-
-/** Nothing where the entry says nothing: tokens then go only to the URL that somebody signed in at. */
-const oauthCanonical = ({ auth, oauth }: ServerEntry): ReadonlyArray<Canonical> =>
-  auth !== "oauth" && oauth === undefined
-    ? []
-    : [
-        [
-          auth,
-          oauth?.clientId?.source ?? null,
-          oauth?.clientSecret?.source ?? null,
-          oauth?.scopes ?? [],
-          oauth?.callbackPort ?? 0,
-          oauth?.clientMetadataUrl ?? null
-        ]
-      ]
-
-const oauthLines = ({ auth, oauth }: ServerEntry): ReadonlyArray<SubjectLine> => {
-  if (auth !== "oauth" && oauth === undefined) return []
-  const { clientId, clientMetadataUrl, clientSecret, scopes = [] } = oauth ?? {}
-  return [
-    ["OAuth", auth === "oauth" ? "signs in when it connects, and sends the tokens" : "signs in where the server asks"],
-    ...(clientId === undefined ? [] : [["OAuth client", shown(clientId)] as const]),
-    ...(clientSecret === undefined ? [] : [["OAuth client secret", masked(clientSecret)] as const]),
-    ...(clientMetadataUrl === undefined ? [] : [["OAuth client", printable(clientMetadataUrl)] as const]),
-    ...(scopes.length === 0 ? [] : [["OAuth scopes", printable(scopes.join(" "))] as const])
-  ]
-}
 
 const passthroughNotes = (header: PassthroughHeader): string =>
   (header.credential ? ", a credential" : "") + (header.override ? ", above every other source but hooks" : "")
