@@ -69,7 +69,7 @@ export class ConnectionSources {
     this.#slots = inOrderOfAsking(options.sources)
       .filter((source) => source.applies?.(options.entry) !== false)
       .map((source) => ({ source, patch: undefined, unused: false }))
-    this.#kept = this.#slots.filter(({ source }) => source.lifetime === "connection")
+    this.#kept = this.#slots.filter(({ source }) => source.lifetime === "connection").slice()
     this.#lastKept = this.#slots.findLastIndex(({ source }) => source.lifetime === "connection")
   }
 

@@ -11,18 +11,20 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
 import type * as FileSystem from "effect/FileSystem"
+import * as Hash from "effect/Hash"
 import * as Layer from "effect/Layer"
 import type * as Path from "effect/Path"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import type { CallContext } from "./call/CallContext.ts"
 import { ConnectionSources, type SharedAnswers } from "./ConnectionSources.ts"
 import type { HeaderError } from "./headers/HeaderError.ts"
-import type { HeaderPatch } from "./headers/HeaderPatch.ts"
+import * as HeaderPatch from "./headers/HeaderPatch.ts"
 import type { Provenance, ResolvedHeaders } from "./headers/ResolvedHeaders.ts"
 import * as ServerUrl from "./server/ServerUrl.ts"
 import type { ServerEntry } from "./server/ServerEntry.ts"
-import { type ChallengeResponse, nothingSoFar } from "./sources/HeaderSource.ts"
+import { type ChallengeResponse, type HeaderSource, nothingSoFar } from "./sources/HeaderSource.ts"
 import { HeaderSources } from "./sources/HeaderSources.ts"
 import * as Telemetry from "./Telemetry.ts"
 import type { TrustGate } from "./trust/TrustGate.ts"
@@ -78,14 +80,131 @@ export class HeaderResolver extends Context.Service<
 
 /** What a source answered. */
 interface Answer {
-  readonly given: HeaderPatch
+  readonly source: HeaderSource
+  /** What it gave, as long as it keeps that itself. */
+  readonly given: WeakRef<HeaderPatch.HeaderPatch>
   /** The same with its generation. */
-  readonly patch: HeaderPatch
+  readonly patch: HeaderPatch.HeaderPatch
 }
 
 /** The answers of the sources for one principal and server, shared by its connections. */
-interface Answers extends SharedAnswers {
-  connections: number
+class PrincipalAnswers implements SharedAnswers {
+  connections = 0
+  readonly #entry: ServerEntry
+  readonly #owner: CallContext
+  readonly #renewals: Renewals
+  #latest: ReadonlyArray<Answer> = []
+
+  constructor(entry: ServerEntry, owner: CallContext, renewals: Renewals) {
+    this.#entry = entry
+    this.#owner = owner
+    this.#renewals = renewals
+  }
+
+  latest(source: HeaderSource): HeaderPatch.HeaderPatch | undefined {
+    return this.#answerOf(source)?.patch
+  }
+
+  renew(source: HeaderSource): Effect.Effect<HeaderPatch.HeaderPatch, HeaderError> {
+    return Cache.get(this.#renewals, new Renewal(this, source, this.latest(source)?.generation ?? 0))
+  }
+
+  /** Asks the source, whoever else does. */
+  ask(source: HeaderSource): Effect.Effect<HeaderPatch.HeaderPatch, HeaderError> {
+    const asking = Effect.suspend(() => source.resolve(this.#entry, this.#owner, nothingSoFar))
+    return Effect.map(asking, (given) => {
+      const before = this.#answerOf(source)
+      // What a source kept and gives again is no new answer.
+      if (before?.given.deref() === given) return before.patch
+      const patch = { ...HeaderPatch.compact(given), generation: (before?.patch.generation ?? 0) + 1 }
+      const others = this.#latest.filter((answer) => answer !== before)
+      this.#latest = others.concat({ source, given: new WeakRef(given), patch })
+      return patch
+    })
+  }
+
+  #answerOf(source: HeaderSource): Answer | undefined {
+    return this.#latest.find((answer) => answer.source === source)
+  }
+}
+
+type Renewals = Cache.Cache<Renewal, HeaderPatch.HeaderPatch, HeaderError>
+
+/** The successor of one generation of an answer: all who ask for it at once share one. */
+class Renewal {
+  readonly answers: PrincipalAnswers
+  readonly source: HeaderSource
+  readonly generation: number
+
+  constructor(answers: PrincipalAnswers, source: HeaderSource, generation: number) {
+    this.answers = answers
+    this.source = source
+    this.generation = generation
+  }
+
+  [Equal.symbol](that: unknown): boolean {
+    return (
+      that instanceof Renewal &&
+      this.answers === that.answers &&
+      this.source === that.source &&
+      this.generation === that.generation
+    )
+  }
+
+  [Hash.symbol](): number {
+    return Hash.combine(Hash.random(this.answers), Hash.string(this.source.id))
+  }
+}
+
+/** The headers of a connection from its sources. */
+class SourceHeaders implements ExplainedHeaders {
+  readonly url: URL
+  readonly #sources: ConnectionSources
+
+  constructor(url: URL, sources: ConnectionSources) {
+    this.url = url
+    this.#sources = sources
+  }
+
+  resolve(call: CallContext): Effect.Effect<ResolvedHeaders, HeaderError> {
+    return this.#sources.resolve(call)
+  }
+
+  challenge(
+    call: CallContext,
+    sent: ResolvedHeaders,
+    response: ChallengeResponse
+  ): Effect.Effect<"retry" | "give up", HeaderError> {
+    return Effect.onExit(this.#sources.challenge(call, sent, response), (exit) =>
+      Telemetry.countChallenge(response.status, exit)
+    )
+  }
+
+  get reconnect(): Effect.Effect<void, HeaderError> {
+    return this.#sources.reconnect()
+  }
+
+  signIn(owner: CallContext): Effect.Effect<boolean, HeaderError> {
+    return Effect.suspend(() => this.#sources.signIn(owner))
+  }
+
+  explain(call: CallContext): Effect.Effect<ReadonlyArray<Provenance>, HeaderError> {
+    return Effect.map(this.#sources.resolve(call), (resolved) => this.#sources.explain(resolved))
+  }
+}
+
+/** The same, with the time that it takes to resolve them measured. */
+class MeasuredHeaders extends SourceHeaders {
+  readonly #services: Context.Context<never>
+
+  constructor(url: URL, sources: ConnectionSources, services: Context.Context<never>) {
+    super(url, sources)
+    this.#services = services
+  }
+
+  override resolve(call: CallContext): Effect.Effect<ResolvedHeaders, HeaderError> {
+    return Telemetry.measured((asked: CallContext) => super.resolve(asked), this.#services)(call)
+  }
 }
 
 export const make = Effect.gen(function* () {
@@ -93,73 +212,46 @@ export const make = Effect.gen(function* () {
   const services = yield* Effect.context<FileSystem.FileSystem | Path.Path | TrustGate>()
   const clock = yield* Clock.Clock
   const measuring = yield* Telemetry.MeasureResolving
-  const answersOf = new Map<ServerEntry, Map<string, Answers>>()
-
-  const makeAnswers = Effect.fnUntraced(function* (entry: ServerEntry, owner: CallContext) {
-    const latest = new Map<string, Answer>()
-    const renewals = yield* Cache.makeWith(
-      Effect.fnUntraced(function* (key: string) {
-        const source = sources.find((candidate) => key.startsWith(`${candidate.id}#`))
-        if (source === undefined) return yield* Effect.die(new Error(`no source for ${key}`))
-        const given = yield* source.resolve(entry, owner, nothingSoFar)
-        const before = latest.get(source.id)
-        // What a source kept and gives again is no new answer.
-        if (before?.given === given) return before.patch
-        const patch = { ...given, generation: (before?.patch.generation ?? 0) + 1 }
-        latest.set(source.id, { given, patch })
-        return patch
-      }),
-      // Only those who wait share an answer; `latest` is what is kept.
-      { capacity: sources.length + 1, timeToLive: () => Duration.zero }
-    )
-    const answers: Answers = {
-      connections: 0,
-      latest: ({ id }) => latest.get(id)?.patch,
-      // All who ask for the successor of one generation share one answer.
-      renew: ({ id }) => Cache.get(renewals, `${id}#${latest.get(id)?.patch.generation ?? 0}`)
-    }
-    return answers
+  const answersOf = new Map<ServerEntry, Map<string, PrincipalAnswers>>()
+  const renewals: Renewals = yield* Cache.makeWith(({ answers, source }: Renewal) => answers.ask(source), {
+    // Only those who wait share an answer; `latest` is what is kept.
+    capacity: Number.POSITIVE_INFINITY,
+    timeToLive: () => Duration.zero
   })
 
-  const acquireAnswers = (entry: ServerEntry, owner: CallContext) =>
-    Effect.acquireRelease(
-      Effect.gen(function* () {
-        const principals = answersOf.get(entry) ?? new Map<string, Answers>()
-        answersOf.set(entry, principals)
-        const answers = principals.get(owner.principal) ?? (yield* makeAnswers(entry, owner))
-        principals.set(owner.principal, answers)
-        answers.connections++
-        return answers
-      }),
-      (answers) =>
-        Effect.sync(() => {
-          if (--answers.connections > 0) return
-          const principals = answersOf.get(entry)
-          principals?.delete(owner.principal)
-          if (principals?.size === 0) answersOf.delete(entry)
-        })
-    )
+  const acquireAnswers = (entry: ServerEntry, owner: CallContext, scope: Scope.Scope) =>
+    Effect.suspend(() => {
+      const principals = answersOf.get(entry) ?? new Map<string, PrincipalAnswers>()
+      answersOf.set(entry, principals)
+      const answers = principals.get(owner.principal) ?? new PrincipalAnswers(entry, owner, renewals)
+      principals.set(owner.principal, answers)
+      answers.connections++
+      return Effect.as(
+        Scope.addFinalizer(
+          scope,
+          Effect.sync(() => releaseAnswers(entry, owner.principal))
+        ),
+        answers
+      )
+    }).pipe(Effect.uninterruptible)
+
+  const releaseAnswers = (entry: ServerEntry, principal: string) => {
+    const principals = answersOf.get(entry)
+    const answers = principals?.get(principal)
+    if (principals === undefined || answers === undefined || --answers.connections > 0) return
+    principals.delete(principal)
+    if (principals.size === 0) answersOf.delete(entry)
+  }
 
   const open = Effect.fnUntraced(function* (
     entry: ServerEntry,
     owner: CallContext
   ): Effect.fn.Return<ExplainedHeaders, HeaderError, Scope.Scope> {
     const url = yield* Effect.provide(ServerUrl.evaluate(entry), services)
-    const answers = yield* acquireAnswers(entry, owner)
+    const answers = yield* acquireAnswers(entry, owner, yield* Effect.scope)
     const connection = new ConnectionSources({ entry, sources, answers, clock })
     yield* connection.reconnect()
-    const resolve = (call: CallContext) => connection.resolve(call)
-    return {
-      url,
-      resolve: measuring ? Telemetry.measured(resolve, services) : resolve,
-      challenge: (call, sent, response) =>
-        Effect.onExit(connection.challenge(call, sent, response), (exit) =>
-          Telemetry.countChallenge(response.status, exit)
-        ),
-      reconnect: Effect.suspend(() => connection.reconnect()),
-      signIn: (owner) => Effect.suspend(() => connection.signIn(owner)),
-      explain: (call) => Effect.map(connection.resolve(call), (resolved) => connection.explain(resolved))
-    }
+    return measuring ? new MeasuredHeaders(url, connection, services) : new SourceHeaders(url, connection)
   })
 
   return HeaderResolver.of({

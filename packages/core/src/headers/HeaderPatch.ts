@@ -23,14 +23,19 @@ export interface SetField {
  */
 class CheckedField implements SetField {
   readonly name: string
-  readonly declared: string
   readonly #plain: string
+  #declared: Declared
   #value: Redacted.Redacted | undefined
 
-  constructor(name: string, plain: string, declared: string) {
+  constructor(name: string, plain: string, declared: Declared) {
     this.name = name
-    this.declared = declared
+    this.#declared = declared
     this.#plain = plain
+  }
+
+  get declared(): string {
+    if (typeof this.#declared !== "string") this.#declared = this.#declared()
+    return this.#declared
   }
 
   get value(): Redacted.Redacted {
@@ -41,6 +46,9 @@ class CheckedField implements SetField {
     return #plain in field ? field.#plain : Redacted.value(field.value)
   }
 }
+
+/** Where a field is declared, or what puts that into words once somebody asks: most fields are only sent. */
+export type Declared = string | (() => string)
 
 /** The value of a field in plain text; for where the request is written. */
 export const plainValue = (field: SetField): string => CheckedField.plain(field)
@@ -86,6 +94,16 @@ export const empty = (source: string, rank: number): HeaderPatch => ({
 
 const NOTHING: ReadonlyArray<never> = []
 
+/** The same patch in no more memory than it needs, to be kept: a list that grew has room for more. */
+export const compact = (patch: HeaderPatch): HeaderPatch => ({
+  ...patch,
+  set: fitted(patch.set),
+  remove: fitted(patch.remove),
+  omitted: fitted(patch.omitted)
+})
+
+const fitted = <A>(list: ReadonlyArray<A>): ReadonlyArray<A> => (list.length === 0 ? NOTHING : list.slice())
+
 /** Why a field cannot be made. */
 export type FieldDefect = HeaderInvalid | HeaderForbidden | HeaderTooLarge
 
@@ -93,7 +111,7 @@ export type FieldDefect = HeaderInvalid | HeaderForbidden | HeaderTooLarge
 export const setField = (
   name: string,
   value: string,
-  declared: string,
+  declared: Declared,
   place?: Place
 ): Result.Result<SetField, FieldDefect> => checked(name, value, declared, place, isProtocolOwned)
 
@@ -101,7 +119,7 @@ export const setField = (
 export const forwardField = (
   name: string,
   value: string,
-  declared: string,
+  declared: Declared,
   place?: Place
 ): Result.Result<SetField, FieldDefect> =>
   checked(name, value, declared, place, (owned) => isProtocolOwned(owned) && !isForwardedOnly(owned))
@@ -109,7 +127,7 @@ export const forwardField = (
 const checked = (
   name: string,
   value: string,
-  declared: string,
+  declared: Declared,
   place: Place | undefined,
   isOwned: (name: string) => boolean
 ): Result.Result<SetField, FieldDefect> => {

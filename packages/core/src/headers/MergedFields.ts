@@ -44,11 +44,11 @@ export class MergedFields {
   get plain(): ReadonlyArray<PlainField> {
     if (this.#plain === undefined) {
       const below = this.#overlaps ? undefined : this.#below
-      const plain = below === undefined ? [] : [...below.plain]
+      const plain: Array<PlainField> = []
       for (const { set } of (below === undefined ? this.#byName() : this.#own).values()) {
         if (set !== undefined) plain.push([set.name, plainValue(set)])
       }
-      this.#plain = plain
+      this.#plain = below === undefined ? plain.slice() : below.plain.concat(plain)
     }
     return this.#plain
   }

@@ -81,7 +81,7 @@ export class ResolvedHeaders {
    */
   and(patches: ReadonlyArray<HeaderPatch>): Result.Result<ResolvedHeaders, HeaderTooLarge> {
     if (patches.length === 0) return Result.succeed(this)
-    const all = [...this.#patches, ...patches]
+    const all = this.#patches.concat(patches)
     const onTop = isAscending(all, this.#patches.length)
     // A stable sort: equal ranks stay in the order given.
     const ordered = onTop ? all : all.toSorted((a, b) => a.rank - b.rank)

@@ -33,7 +33,7 @@ export const keyOf = (
 
 /** The header that a value of the field makes; fails with the rule that it breaks. */
 export const fieldWith = (field: CredentialField, value: string) =>
-  HeaderPatch.setField(field.headerName, field.valuePrefix + value, declaredBy(field), field.place)
+  HeaderPatch.setField(field.headerName, field.valuePrefix + value, () => declaredBy(field), field.place)
 
 /** The source; it reads the store only where the trust gate lets it. */
 export const make: Effect.Effect<HeaderSource, never, SecretStore | TrustGate | FileSystem.FileSystem | Path.Path> =

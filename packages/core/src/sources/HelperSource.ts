@@ -83,7 +83,7 @@ const toPatch = Effect.fnUntraced(function* (
   helper: Helper,
   output: HelperOutput
 ): Effect.fn.Return<HeaderPatch.HeaderPatch, HeaderError> {
-  const declared = `${commandLine(helper)} · ${formatPlace(helper.place)}`
+  const declared = () => `${commandLine(helper)} · ${formatPlace(helper.place)}`
   const set: Array<HeaderPatch.SetField> = []
   for (const [name, value] of output.headers) {
     const field = HeaderPatch.setField(name, Redacted.value(value), declared)

@@ -73,7 +73,7 @@ const makeSource = (empty: HeaderPatch.HeaderPatch, override: boolean) =>
         if (field !== undefined && !listed.permitted) return undefined
         const value = field === undefined ? "" : Redacted.value(field.value)
         if (value !== "") {
-          const made = HeaderPatch.forwardField(header.as, value, declaredBy(header), header.place)
+          const made = HeaderPatch.forwardField(header.as, value, () => declaredBy(header), header.place)
           if (Result.isFailure(made)) return fail(made.failure)
           set.push(made.success)
         } else if (header.required) {

@@ -33,19 +33,18 @@ export const make: Effect.Effect<HeaderSource, never, FileSystem.FileSystem | Pa
       const set: Array<HeaderPatch.SetField> = []
       const omitted: Array<HeaderPatch.OmittedField> = []
       for (const header of entry.headers) {
-        const declared = formatPlace(header.place)
         const value = yield* Template.evaluate(header.value, { origin: entry.origin, place: header.place }).pipe(
           Effect.provide(services),
           Effect.mapError(fail)
         )
         if (value.length === 0) {
-          omitted.push({ name: header.name, declared, why: "its value is empty" })
+          omitted.push({ name: header.name, declared: formatPlace(header.place), why: "its value is empty" })
           continue
         }
         set.push(
-          yield* Effect.fromResult(HeaderPatch.setField(header.name, value, declared, header.place)).pipe(
-            Effect.mapError(fail)
-          )
+          yield* Effect.fromResult(
+            HeaderPatch.setField(header.name, value, () => formatPlace(header.place), header.place)
+          ).pipe(Effect.mapError(fail))
         )
       }
       return { ...HeaderPatch.empty(ID, Rank.static), set, omitted }
