@@ -69,7 +69,7 @@ export class HttpResponse implements Response {
     return this.#used || (isStream(this.#body) && Readable.isDisturbed(this.#body))
   }
 
-  get body(): ReadableStream<Uint8Array> | null {
+  get body(): Response["body"] {
     if (this.#body === null || isStream(this.#body)) return this.#body
     if (this.#used) this.#body = lockedStream()
     else this.#body = this.#loaded === undefined ? this.#body.stream() : streamOf(this.#loaded)
@@ -132,7 +132,7 @@ export class HttpResponse implements Response {
     )
   }
 
-  clone(): HttpResponse {
+  clone(): Response {
     if (this.bodyUsed || (isStream(this.#body) && this.#body.locked)) throw new TypeError(UNUSABLE)
     if (this.body === null) return new HttpResponse(this.#head, null)
     const [mine, its] = this.body.tee()
