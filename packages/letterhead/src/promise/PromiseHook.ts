@@ -22,9 +22,12 @@ export const callHook = (hook: PromiseHook): CallHook => ({
       const answer = hook[HOOK_KEY](input, output)
       return answer === undefined
         ? Effect.succeed(changes(headers, output))
-        : Effect.map(Effect.tryPromise({ try: () => answer, catch: (error) => error }), () => changes(headers, output))
+        : Effect.map(
+            Effect.promise(() => answer),
+            () => changes(headers, output)
+          )
     } catch (error) {
-      return Effect.fail(error)
+      return Effect.die(error)
     }
   }
 })
