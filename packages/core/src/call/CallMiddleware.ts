@@ -31,9 +31,14 @@ export const make =
       Effect.flatMap(contextOf(options, request), (call) => Effect.provideService(app, CurrentCall, call))
     )
 
-/** The incoming names that any of `entries` lets through: what there is to capture for them. */
+/** The incoming names that any of `entries` lets through, or exchanges: what there is to capture for them. */
 export const listedBy = (entries: Iterable<ServerEntry>): ReadonlyArray<string> => [
-  ...new Set([...entries].flatMap((entry) => entry.passthrough.map((header) => foldIncoming(header.name))))
+  ...new Set(
+    [...entries].flatMap(({ oauth, passthrough }) => [
+      ...passthrough.map((header) => foldIncoming(header.name)),
+      ...(oauth?.exchange === undefined ? [] : ["authorization"])
+    ])
+  )
 ]
 
 const contextOf = Effect.fnUntraced(function* <E, R>(

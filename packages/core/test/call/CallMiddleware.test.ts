@@ -175,3 +175,8 @@ it("what there is to capture for some entries is what they list", () => {
   ]
   assert.deepStrictEqual(CallMiddleware.listedBy(entries), ["x-user-token", "x-mcp-auth"])
 })
+
+it("what is to be captured for an entry that exchanges the token of whoever calls is Authorization", () => {
+  const exchanging = entry({ oauth: { exchange: { tokenUrl: "https://idp.example.com/token" } } })
+  assert.deepStrictEqual(CallMiddleware.listedBy([entry(), exchanging]), ["authorization"])
+})
