@@ -85,6 +85,8 @@ export const make: Effect.Effect<Tokens, never, SecretStore | Scope.Scope> = Eff
   const store = yield* SecretStore
   const clock = yield* Clock.Clock
   const states = new Map<string, State>()
+  /** The same by the objects that name them: each call looks here. */
+  const byKey = new WeakMap<SecretKey, State>()
   yield* Effect.addFinalizer(() =>
     Effect.forEach(
       [...states.values()],
@@ -95,6 +97,8 @@ export const make: Effect.Effect<Tokens, never, SecretStore | Scope.Scope> = Eff
   )
 
   const stateOf = (key: SecretKey): State => {
+    const known = byKey.get(key)
+    if (known !== undefined) return known
     const name = JSON.stringify([key.principal, key.origin, key.server, key.field])
     const state = states.get(name) ?? {
       record: undefined,
@@ -105,6 +109,7 @@ export const make: Effect.Effect<Tokens, never, SecretStore | Scope.Scope> = Eff
       failedAt: -Infinity
     }
     states.set(name, state)
+    byKey.set(key, state)
     return state
   }
 

@@ -10,6 +10,7 @@ import { isSettled } from "@letterhead/core/Settled"
 import { Rank } from "@letterhead/core/sources/HeaderSource"
 import { layerNever } from "@letterhead/oauth/SignIn"
 import * as TokenRecord from "@letterhead/oauth/TokenRecord"
+import { entry as entryFixture } from "@letterhead/testing/EntryFixture"
 import * as MockHeaderSources from "@letterhead/testing/mocks/MockHeaderSources"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -69,6 +70,28 @@ describe("a sign-in", () => {
       const [field] = yield* (yield* HeaderResolver).explain(entry, local)
       assert.strictEqual(field?.source, "oauth")
       assert.include(field?.declared ?? "", `signed in at ${server.origin}`)
+    }).pipe(Effect.provide(layer()))
+  )
+
+  it.live("registers a client where none is known, and is renewed as that client", () =>
+    Effect.gen(function* () {
+      const server = yield* TokenServer.make()
+      const connection = yield* open(entryFixture({ url: server.url }))
+      yield* connection.signIn(local)
+      server.expireAccess()
+      assert.strictEqual(yield* send(connection), 200)
+      assert.strictEqual(server.counts.registrations, 1)
+      assert.strictEqual(server.counts.refreshes, 1)
+      const requests = server.received
+        .filter(({ path }) => path === "/token")
+        .map(({ body }) => new URLSearchParams(body))
+      assert.deepStrictEqual(
+        requests.map((request) => [request.get("client_id"), request.get("resource")]),
+        [
+          ["client-1", server.url],
+          ["client-1", server.url]
+        ]
+      )
     }).pipe(Effect.provide(layer()))
   )
 
