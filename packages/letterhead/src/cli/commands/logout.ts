@@ -53,8 +53,10 @@ const signOut = Effect.fnUntraced(function* (server: string, wantsRevoked: boole
     (secret) => secret.principal === LOCAL_PRINCIPAL && secret.server === server && isOfSignIn(secret.field)
   )
   const origin = entry === undefined ? yield* onlyOriginOf(server, stored) : yield* originOf(entry)
-  const secrets = stored.filter((secret) => secret.origin === origin)
-  const tokens = secrets.find(({ field }) => field === FIELD)
+  const here = stored.filter((secret) => secret.origin === origin)
+  const tokens = here.find(({ field }) => field === FIELD)
+  // Of several that remain somewhere, the error is about the tokens.
+  const secrets = [...here.filter(({ field }) => field === FIELD), ...here.filter(({ field }) => field !== FIELD)]
 
   // Before they are gone.
   const revocation =

@@ -10,7 +10,8 @@ export interface TerminalOptions {
   readonly env?: Readonly<Record<string, string>>
   /** What to wait for before `answer` is typed. */
   readonly question?: string
-  readonly answer?: string
+  /** What is typed, or what makes it of the screen. */
+  readonly answer?: string | ((screen: string) => Promise<string>)
 }
 
 /** Runs the command at a terminal 100 columns wide; types `answer` once `question` is seen. */
@@ -28,7 +29,9 @@ export const atTerminal = (someone: Person, args: ReadonlyArray<string>, options
       screen += chunk.toString()
       if (!asked && options.question !== undefined && screen.includes(options.question)) {
         asked = true
-        child.stdin.write(options.answer ?? "")
+        const { answer = "" } = options
+        if (typeof answer === "string") child.stdin.write(answer)
+        else void answer(screen).then((typed) => child.stdin.write(typed))
       }
     })
     child.once("close", (code) => resume(Effect.succeed({ code, screen })))

@@ -1,0 +1,274 @@
+/** `letterhead login`, `logout`, `auth inspect` and what `servers` says of them, as a person runs them. */
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs"
+import { createServer } from "node:net"
+import { join } from "node:path"
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as AuthorizationServer from "../support/AuthorizationServer.ts"
+import { errorsOf, person, type Person } from "../support/Command.ts"
+import { atTerminal, hasTerminal } from "../support/Terminal.ts"
+
+const { CANARY } = AuthorizationServer
+
+/** A person who has a server that asks for a sign-in, and a browser in which somebody agrees to everything. */
+const someone = Effect.fnUntraced(function* (url: string, entry: object = {}, storage = "filesystem") {
+  const made = yield* person
+  yield* made.writeOwn("letterhead.json", { mcpServers: { notes: { url, ...entry } }, credentials: { storage } })
+  const programs = join(made.home, "bin")
+  mkdirSync(programs)
+  const follow = `fetch(process.argv[1]).then((answer) => answer.text())`
+  writeFileSync(join(programs, "xdg-open"), `#!/bin/sh\nexec '${process.execPath}' -e '${follow}' "$1"\n`)
+  chmodSync(join(programs, "xdg-open"), 0o755)
+  return { ...made, browser: { PATH: `${programs}:${made.env["PATH"]}`, DISPLAY: ":99" } }
+})
+
+const login = (of: Person & { readonly browser: Readonly<Record<string, string>> }) =>
+  of.run(["login", "notes"], { env: of.browser })
+
+const authorizationOf = (value: unknown): unknown =>
+  typeof value === "object" && value !== null && "servers" in value && Array.isArray(value.servers)
+    ? value.servers[0]?.authorization
+    : undefined
+
+describe.concurrent("letterhead login", () => {
+  it.live("signs in through the browser, after which calls carry the token, and no token is shown anywhere", () =>
+    Effect.gen(function* () {
+      const server = yield* AuthorizationServer.make()
+      const of = yield* someone(server.url)
+      const before = yield* of.run(["call", "notes", "echo", "message=hello", "--json"])
+      expect(before.code).toBe(3)
+      expect(errorsOf(before).at(-1)).toMatchObject({
+        error: { code: "SignInRequired", message: expect.stringContaining("letterhead login notes") }
+      })
+      const ended = yield* login(of)
+      expect(ended).toMatchObject({ code: 0 })
+      expect(ended.stdout).toBe(`Signed in at "notes" by ${server.origin}; it is renewed by itself.\n`)
+      const called = yield* of.run(["call", "notes", "echo", "message=hello", "--verbose"])
+      expect(called.code).toBe(0)
+      const listed = yield* of.run(["servers"])
+      expect(listed.stdout).toMatch(/^notes +auto +http.* signed in, expires in 59 min +own/m)
+      const states = yield* of.json(["servers"])
+      expect(authorizationOf(states.value)).toEqual({
+        state: "signed in",
+        renewable: true,
+        expiresAt: expect.stringMatching(/^\d{4}-/)
+      })
+      const inspected = yield* of.run(["auth", "inspect", "notes"])
+      expect(inspected.stdout).toMatch(/^issuer +http/m)
+      expect(inspected.stdout).toMatch(/^scope +notes:read$/m)
+      expect(inspected.stdout).toMatch(/^claim sub +ada$/m)
+      expect(inspected.stdout).toMatch(/^claim exp +4102444800 \(2100-01-01T00:00:00.000Z\)$/m)
+      const document = yield* of.json(["auth", "inspect", "notes"])
+      expect(document.value).toMatchObject({
+        server: "notes",
+        issuer: server.origin,
+        resource: server.url,
+        scope: "notes:read",
+        tokenType: "Bearer",
+        expired: false,
+        renewable: true,
+        claims: { sub: "ada" }
+      })
+      const credentials = yield* of.run(["credential", "list"])
+      expect(credentials.stdout).toBe("No server asks for credentials.\n")
+      const shown = yield* of.run(["headers", "notes", "--json"])
+      for (const { stderr, stdout } of [
+        before,
+        ended,
+        called,
+        listed,
+        states,
+        inspected,
+        document,
+        credentials,
+        shown
+      ]) {
+        expect(stdout + stderr).not.toContain(CANARY)
+      }
+    })
+  )
+
+  it.live("forces a fresh sign-in where somebody is signed in already", () =>
+    Effect.gen(function* () {
+      const server = yield* AuthorizationServer.make()
+      const of = yield* someone(server.url)
+      yield* login(of)
+      const again = yield* of.json(["login", "notes"], { env: of.browser })
+      expect(again.value).toMatchObject({ server: "notes", issuer: server.origin, renewable: true })
+      expect(errorsOf(again)).toMatchObject([{ signIn: { step: "Browser", address: expect.stringMatching(/^http/) } }])
+      expect(server.grants).toEqual(["authorization_code", "authorization_code"])
+    })
+  )
+
+  it.live("without a browser and without a terminal says at once what is missing, and what else to do", () =>
+    Effect.gen(function* () {
+      const server = yield* AuthorizationServer.make()
+      const of = yield* someone(server.url)
+      const here = yield* of.run(["login", "notes"], { env: { PATH: join(of.home, "none") } })
+      expect(here.code).toBe(3)
+      expect(here.stderr).toContain("no browser was opened")
+      expect(here.stderr).toContain("letterhead login notes")
+      const elsewhere = yield* of.run(["login", "notes", "--no-browser"])
+      expect(elsewhere.code).toBe(3)
+      expect(elsewhere.stderr).toContain("there is no terminal")
+      expect(server.grants).toEqual([])
+    })
+  )
+
+  it.live("refuses where a sign-in would be of no use, and sends nothing", () =>
+    Effect.gen(function* () {
+      const server = yield* AuthorizationServer.make()
+      const entries: ReadonlyArray<readonly [entry: object, says: string]> = [
+        [{ headers: { Authorization: "Bearer own" } }, "a header of the entry"],
+        [{ auth: "none" }, `"auth": "none"`]
+      ]
+      for (const [entry, says] of entries) {
+        const ended = yield* Effect.flatMap(someone(server.url, entry), login)
+        expect(ended).toMatchObject({ code: 2, stdout: "" })
+        expect(ended.stderr).toContain(says)
+      }
+      expect(yield* server.requests).toEqual([])
+    })
+  )
+
+  it.live.runIf(hasTerminal)(
+    "at a terminal a pasted address of 8,192 characters signs in, and none of it is shown",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* AuthorizationServer.make()
+        const of = yield* someone(server.url)
+        const ended = yield* atTerminal(of, ["login", "notes", "--no-browser"], {
+          question: "The address (not shown):",
+          answer: async (screen) => {
+            const address = /^ {2}(http\S+)/m.exec(screen.replaceAll("\r", ""))?.[1] ?? ""
+            const { headers } = await fetch(address, { redirect: "manual" })
+            const back = `${headers.get("location")}&pad=`
+            return `${back.padEnd(8_192, "x")}\r`
+          }
+        })
+        expect(ended.screen).toContain(`Signed in at "notes"`)
+        expect(ended.code).toBe(0)
+        expect(ended.screen).not.toContain(CANARY)
+      })
+  )
+
+  it.live.runIf(hasTerminal)("without a browser a code is shown where the authorization server has that", () =>
+    Effect.gen(function* () {
+      const server = yield* AuthorizationServer.make({ device: true })
+      const of = yield* someone(server.url)
+      const ended = yield* atTerminal(of, ["login", "notes", "--no-browser"])
+      expect(ended.screen).toContain("WDJB-MJHT")
+      expect(ended.screen).toContain(`Signed in at "notes"`)
+      expect(ended.screen).not.toContain(CANARY)
+      expect(server.grants).toEqual(["urn:ietf:params:oauth:grant-type:device_code"])
+    })
+  )
+
+  it.live.runIf(hasTerminal)("at a terminal a call signs in by itself where the server asks for it", () =>
+    Effect.gen(function* () {
+      const server = yield* AuthorizationServer.make()
+      const of = yield* someone(server.url)
+      const ended = yield* atTerminal(of, ["call", "notes", "echo", "message=hello"], { env: of.browser })
+      expect(ended.screen).toContain("in the browser")
+      expect(ended.screen).toContain("hello")
+      expect(ended.code).toBe(0)
+      expect(ended.screen).not.toContain(CANARY)
+    })
+  )
+})
+
+describe.concurrent("letterhead logout", () => {
+  it.live("takes the tokens away, without a network too", () =>
+    Effect.gen(function* () {
+      const server = yield* AuthorizationServer.make()
+      const of = yield* someone(server.url)
+      yield* login(of)
+      yield* server.stop
+      const ended = yield* of.json(["logout", "notes"])
+      expect(ended).toMatchObject({ code: 0, stderr: "" })
+      expect(ended.value).toMatchObject({ server: "notes", revoked: false })
+      expect(server.revoked).toEqual([])
+      const inspected = yield* of.run(["auth", "inspect", "notes"])
+      expect(inspected.code).toBe(3)
+      expect(inspected.stderr).toContain("letterhead login notes")
+      expect(yield* of.run(["logout", "notes"])).toMatchObject({
+        code: 0,
+        stdout: `Nobody was signed in at "notes".\n`
+      })
+      expect(ended.stdout + inspected.stderr).not.toContain(CANARY)
+    })
+  )
+
+  it.live("--revoke makes both tokens void at the authorization server", () =>
+    Effect.gen(function* () {
+      const server = yield* AuthorizationServer.make()
+      const of = yield* someone(server.url)
+      yield* login(of)
+      const ended = yield* of.run(["logout", "notes", "--revoke"])
+      expect(ended).toEqual({ code: 0, stderr: "", stdout: `Signed out of "notes", and the tokens are void.\n` })
+      expect(server.revoked).toEqual(["refresh_token", "access_token"])
+    })
+  )
+
+  it.live("--revoke says so where the authorization server revokes nothing", () =>
+    Effect.gen(function* () {
+      const server = yield* AuthorizationServer.make({ revocation: undefined })
+      const of = yield* someone(server.url)
+      yield* login(of)
+      const ended = yield* of.run(["logout", "notes", "--revoke"])
+      expect(ended.code).toBe(0)
+      expect(ended.stderr).toContain("revokes nothing")
+    })
+  )
+
+  it.live("F78: --revoke without a network removes the tokens here, and says that they stay valid", () =>
+    Effect.gen(function* () {
+      const server = yield* AuthorizationServer.make()
+      const of = yield* someone(server.url)
+      yield* login(of)
+      yield* server.stop
+      const ended = yield* of.run(["logout", "notes", "--revoke"])
+      expect(ended).toMatchObject({ code: 4, stdout: "" })
+      expect(ended.stderr).toContain("were not revoked")
+      expect(ended.stderr).toContain("They are gone from this machine, and stay valid")
+      expect(ended.stderr).not.toContain(CANARY)
+      expect((yield* of.run(["auth", "inspect", "notes"])).code).toBe(3)
+    })
+  )
+
+  it.live("F78: where the keychain cannot be reached, the error says that it still holds the tokens", () =>
+    Effect.gen(function* () {
+      const server = yield* AuthorizationServer.make()
+      const of = yield* someone(server.url, {}, "auto")
+      yield* login(of)
+      const hanging = yield* deafBus(join(of.home, "bus"))
+      yield* pretendKept(of)
+      const ended = yield* of.run(["logout", "notes"], { env: { DBUS_SESSION_BUS_ADDRESS: `unix:path=${hanging}` } })
+      expect(ended.code).toBe(2)
+      expect(ended.stderr).toContain("keychain cannot be reached and still holds oauth tokens")
+      expect(ended.stderr).not.toContain(CANARY)
+      expect((yield* of.run(["auth", "inspect", "notes"])).code).toBe(3)
+    })
+  )
+})
+
+/** A session bus that accepts and never answers. */
+const deafBus = (path: string) =>
+  Effect.acquireRelease(
+    Effect.callback<{ readonly path: string; readonly close: () => void }>((resume) => {
+      const server = createServer()
+      server.listen(path, () => resume(Effect.succeed({ path, close: () => void server.close() })))
+    }),
+    ({ close }) => Effect.sync(close)
+  ).pipe(Effect.map((bus) => bus.path))
+
+/** Makes the folder say that the keychain has what it keeps, as it does after the keychain took it. */
+const pretendKept = (of: Person) =>
+  Effect.promise(async () => {
+    const { readFile, readdir, writeFile } = await import("node:fs/promises")
+    const folder = join(of.home, ".local/share/letterhead/credentials")
+    for (const name of (await readdir(folder)).filter((one) => one.endsWith(".json"))) {
+      const record: { content: object } = JSON.parse(await readFile(join(folder, name), "utf8"))
+      await writeFile(join(folder, name), JSON.stringify({ ...record, content: { keptIn: "keychain" } }))
+    }
+  })
