@@ -26,8 +26,7 @@ export const BODY_LIMIT = 64 * 1024
 export const BODY_TIMEOUT = 2_000
 
 /** Whether the resolver may have a better credential for a request that was answered so (design rule 6). */
-export const isChallenge = (response: HttpResponse): boolean =>
-  response.status === 401 || (response.status === 403 && !isInsufficientScope(response))
+export const isChallenge = ({ status }: HttpResponse): boolean => status === 401 || status === 403
 
 /** Whether an answer ends the request here; the SDK handles the others. */
 export const isFinal = ({ status }: HttpResponse): boolean =>
@@ -144,9 +143,6 @@ const credentialOf = (sent: ResolvedHeaders) =>
 const RANKS: ReadonlyMap<string, number> = new Map(Object.entries(Rank))
 
 const rankOf = (source: string): number => RANKS.get(source) ?? 0
-
-const isInsufficientScope = (response: HttpResponse): boolean =>
-  /\berror\s*=\s*"?insufficient_scope\b/i.test(response.field("www-authenticate") ?? "")
 
 /** What the server says about it, masked and cut. */
 const describe = async (response: HttpResponse, sent: ResolvedHeaders): Promise<string> => {

@@ -119,9 +119,9 @@ describe("401", () => {
 })
 
 describe("403", () => {
-  it.live("F55: insufficient_scope is surfaced with the scope, and nobody is asked for another credential", () =>
+  it.live("F55: insufficient_scope is put to the resolver once, and surfaced with the scope", () =>
     Effect.gen(function* () {
-      const harness = yield* Harness.make({ era: "modern", resolver: { token } })
+      const harness = yield* Harness.make({ era: "modern", resolver: { token, challenge: "give up" } })
       const connection = yield* harness.connect
       yield* harness.server.respondNext({
         status: 403,
@@ -132,7 +132,8 @@ describe("403", () => {
       assert.strictEqual(reason._tag, "Forbidden")
       assert.include(reason.message, "insufficient_scope")
       assert.include(reason.message, "files:write")
-      assert.deepStrictEqual(harness.resolver.challenges, [])
+      assert.strictEqual(harness.resolver.challenges.length, 1)
+      assert.strictEqual((yield* callsOf(harness)).length, 1)
     })
   )
 
