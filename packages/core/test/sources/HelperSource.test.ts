@@ -145,3 +145,21 @@ it.effect('F31: onFailure "static" does not overlook a helper that nobody approv
     assert.strictEqual(error, untrusted)
   }).pipe(Effect.provide(failing(untrusted)))
 )
+
+it.effect('an Authorization of the helper beside "auth": "oauth" is an error that names both places', () =>
+  Effect.gen(function* () {
+    const server = entry({ auth: "oauth", helper: { command: ["headers"], onFailure: "static" } })
+    const { reason } = yield* Effect.flip(resolveWith(yield* HelperSource.make, server))
+    assert.strictEqual(reason._tag, "HeaderInvalid")
+    assert.include(reason.message, "(mcpServers.example.headersHelper)")
+    assert.include(reason.message, '(mcpServers.example) says "auth": "oauth"')
+    assert.notInclude(reason.message, "canary")
+  }).pipe(
+    Effect.provide(
+      Layer.succeed(HelperRunner, {
+        run: () =>
+          Effect.succeed({ headers: [["authorization", Redacted.make("Bearer canary")] as const], expired: false })
+      })
+    )
+  )
+)

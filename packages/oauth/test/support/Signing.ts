@@ -15,14 +15,14 @@ import * as MockTrustGate from "@letterhead/testing/mocks/MockTrustGate"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 
-export const CLIENT = "test-client"
+const CLIENT = "test-client"
 
 /** An entry whose client was registered beforehand. */
 export const signedEntry = (url: string, options: EntryOptions = {}) =>
   entry({ url, ...options, oauth: { clientId: CLIENT, ...options.oauth } })
 
 /** A person who consents to everything at once. */
-export const consenting = Layer.succeed(SignIn, {
+const consenting = Layer.succeed(SignIn, {
   authorize: Effect.fnUntraced(function* ({ authorizationUrl }: SignInRequest) {
     const redirectUri = "http://127.0.0.1:9/callback"
     const state = "s".repeat(43)
