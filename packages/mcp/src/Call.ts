@@ -6,13 +6,13 @@
  * servers: each is the call with facts of its own ({@link Call.asking}), and what ends the call ends them all.
  */
 import type { CallContext } from "@letterhead/core/call/CallContext"
-import type { ResolvedHeaders } from "@letterhead/core/headers/ResolvedHeaders"
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
+import type { Sent } from "./Masking.ts"
 import type { McpErrorReason } from "./McpError.ts"
 import { RequestFailure } from "./RequestFailure.ts"
 
-/** Answers of the resolver that a call remembers, to mask them in what comes back: both attempts, and a resumption. */
-const REMEMBERED = 4
+/** What a call remembers, to mask it in what comes back: the headers of both attempts and of a resumption, the query. */
+const REMEMBERED = 5
 
 /** A request that is under way. */
 export interface OpenRequest {
@@ -25,9 +25,10 @@ export interface OpenRequest {
 /** What the requests of a call have in common. */
 interface Life {
   readonly abort: AbortController
-  readonly requests: Set<OpenRequest>
+  /** Absent while there are none. */
+  requests: Set<OpenRequest> | undefined
   failure: McpErrorReason | undefined
-  sent: ReadonlyArray<ResolvedHeaders>
+  sent: ReadonlyArray<Sent>
   callId: string | undefined
   latest: CallContext | undefined
 }
@@ -49,21 +50,31 @@ export interface CallSettings {
 
 export class Call {
   readonly context: CallContext
-  /** What the caller's fiber knew: clock, tracer, log level, observer. */
-  readonly services: Context.Context<never>
   /** Whether its caller says that its requests may be sent again: that sending one twice is the same as once. */
   readonly idempotent: boolean
   readonly #life: Life
+  /** What the caller's fiber knew, and what there is where it knew nothing. */
+  readonly #known: Context.Context<never>
+  readonly #otherwise: Context.Context<never>
+  #services: Context.Context<never> | undefined
 
-  constructor(context: CallContext, services: Context.Context<never>, settings: CallSettings = {}, of?: Call) {
+  /** What the caller's fiber knew goes before `otherwise`. */
+  constructor(
+    context: CallContext,
+    known: Context.Context<never>,
+    settings: CallSettings = {},
+    otherwise: Context.Context<never> = Context.empty(),
+    of?: Call
+  ) {
     this.context = context
-    this.services = services
+    this.#known = known
+    this.#otherwise = otherwise
     this.idempotent = settings.idempotent ?? false
     this.#life =
       of === undefined
         ? {
             abort: new AbortController(),
-            requests: new Set(),
+            requests: undefined,
             failure: undefined,
             sent: [],
             callId: undefined,
@@ -72,13 +83,23 @@ export class Call {
         : of.#life
   }
 
-  /** This call as one of its requests; all of them have one call id. */
-  asking({ method, nextCallId, server, tool }: RequestFacts, services: Context.Context<never>): Call {
+  /** This call as one of its requests; all of them have one call id. What its fiber knew goes before `otherwise`. */
+  asking({ method, nextCallId, server, tool }: RequestFacts, otherwise: Context.Context<never>): Call {
     const { tool: _outer, ...known } = this.context
     const callId = known.callId ?? (this.#life.callId ??= nextCallId())
     const context = { ...known, callId, server, method, ...(tool === undefined ? {} : { tool }) }
     this.#life.latest = context
-    return new Call(context, services, this, this)
+    return new Call(context, this.#known, this, otherwise, this)
+  }
+
+  /** What the caller's fiber knew: clock, tracer, log level, observer. Put together for who runs an effect of it. */
+  get services(): Context.Context<never> {
+    return (this.#services ??= Context.merge(this.#otherwise, this.#known))
+  }
+
+  /** One of these services. */
+  service<S>(reference: Context.Reference<S>): S {
+    return Context.getOrUndefined(this.#known, reference) ?? Context.get(this.#otherwise, reference)
   }
 
   /** The context of the request that it sent last. */
@@ -96,29 +117,30 @@ export class Call {
     return this.#life.failure
   }
 
-  /** The headers it sent, for masking. */
-  get sent(): ReadonlyArray<ResolvedHeaders> {
+  /** The headers it sent, and the query of where it sent them, for masking. */
+  get sent(): ReadonlyArray<Sent> {
     return this.#life.sent
   }
 
-  remember(headers: ResolvedHeaders): void {
+  remember(something: Sent): void {
     const { sent } = this.#life
-    if (!sent.includes(headers)) this.#life.sent = [...sent, headers].slice(-REMEMBERED)
+    if (!sent.some((known) => isSame(known, something))) this.#life.sent = [...sent, something].slice(-REMEMBERED)
   }
 
   /** A request of it is under way, until {@link leave}. */
   enter(request: OpenRequest): void {
-    this.#life.requests.add(request)
+    this.#life.requests = (this.#life.requests ?? new Set()).add(request)
   }
 
   leave(request: OpenRequest): void {
-    this.#life.requests.delete(request)
+    this.#life.requests?.delete(request)
+    if (this.#life.requests?.size === 0) this.#life.requests = undefined
   }
 
   /** Ends the call for a reason that the SDK does not know; the first one stays. */
   fail(reason: McpErrorReason): void {
     this.#life.failure ??= reason
-    for (const request of this.#life.requests) request.fail(reason)
+    for (const request of this.#life.requests ?? []) request.fail(reason)
     this.#life.abort.abort(new RequestFailure(reason))
   }
 
@@ -126,4 +148,14 @@ export class Call {
   abort(): void {
     this.#life.abort.abort()
   }
+}
+
+/** Whether all that there is to mask of one is to be masked of the other. */
+const isSame = (one: Sent, other: Sent): boolean => {
+  if (one === other) return true
+  const [fields, others] = [one.reveal(), other.reveal()]
+  return (
+    fields.length === others.length &&
+    fields.every(([name, value], index) => name === others[index]?.[0] && value === others[index][1])
+  )
 }

@@ -28,12 +28,13 @@ interface Entry {
 
 export class CallCorrelation {
   readonly #requests = new Map<string, Entry>()
-  readonly #cancellations = new Map<string, Entry>()
-  readonly #events = new Map<string, Set<Entry>>()
+  /** Most connections never have any of these. */
+  #cancellations: Map<string, Entry> | undefined
+  #events: Map<string, Set<Entry>> | undefined
 
   /** Ids held at this moment; 0 when nothing is under way. */
   get size(): number {
-    return this.#requests.size + this.#cancellations.size + this.#events.size
+    return this.#requests.size + (this.#cancellations?.size ?? 0) + (this.#events?.size ?? 0)
   }
 
   /** The requests that are under way. */
@@ -53,7 +54,7 @@ export class CallCorrelation {
 
   /** The requests whose streams have come to this event. */
   requestsAt(eventId: string): ReadonlyArray<RequestId> {
-    return Array.from(this.#events.get(eventId) ?? [], ({ id }) => id)
+    return Array.from(this.#events?.get(eventId) ?? [], ({ id }) => id)
   }
 
   /** Enters a request before it is sent; the end of its call ends what is named `request`. */
@@ -85,7 +86,7 @@ export class CallCorrelation {
 
   /** In which session a request was sent that is under way or being cancelled. */
   sessionOf(id: RequestId): object | undefined {
-    return (this.#requests.get(String(id)) ?? this.#cancellations.get(String(id)))?.session
+    return (this.#requests.get(String(id)) ?? this.#cancellations?.get(String(id)))?.session
   }
 
   /** The stream that answers a request has come to this event. */
@@ -94,14 +95,14 @@ export class CallCorrelation {
     if (entry === undefined) return
     this.#forgetEvent(entry)
     entry.eventId = eventId
-    const entries = this.#events.get(eventId)
-    if (entries === undefined) this.#events.set(eventId, new Set([entry]))
+    const entries = this.#events?.get(eventId)
+    if (entries === undefined) (this.#events ??= new Map()).set(eventId, new Set([entry]))
     else entries.add(entry)
   }
 
   /** The calls that a stream resumed after this event can belong to: none, the one, or more where ids collide. */
   event(eventId: string): ReadonlyArray<Call> {
-    return [...(this.#events.get(eventId) ?? [])].map((entry) => entry.call)
+    return [...(this.#events?.get(eventId) ?? [])].map((entry) => entry.call)
   }
 
   /** A request is answered or failed; whether it was under way. */
@@ -124,31 +125,31 @@ export class CallCorrelation {
   /** A request is given up; its call stays known to the notification that says so until {@link cancelled}. */
   cancel(id: RequestId): void {
     const entry = this.#requests.get(String(id))
-    if (entry !== undefined) this.#cancellations.set(String(id), entry)
+    if (entry !== undefined) (this.#cancellations ??= new Map()).set(String(id), entry)
     this.drop(id)
   }
 
   /** The call whose request a cancellation names. */
   cancellation(id: RequestId): Call | undefined {
-    return this.#cancellations.get(String(id))?.call
+    return this.#cancellations?.get(String(id))?.call
   }
 
   /** The cancellation of a request was sent, or failed. */
   cancelled(id: RequestId): void {
-    this.#cancellations.delete(String(id))
+    this.#cancellations?.delete(String(id))
   }
 
   /** The connection is over: nothing is awaited any more. */
   clear(): void {
     for (const id of this.ids()) this.close(id)
-    this.#cancellations.clear()
+    this.#cancellations?.clear()
   }
 
   #forgetEvent(entry: Entry): void {
     if (entry.eventId === undefined) return
-    const entries = this.#events.get(entry.eventId)
+    const entries = this.#events?.get(entry.eventId)
     entries?.delete(entry)
-    if (entries?.size === 0) this.#events.delete(entry.eventId)
+    if (entries?.size === 0) this.#events?.delete(entry.eventId)
   }
 }
 

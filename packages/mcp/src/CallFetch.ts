@@ -49,7 +49,9 @@ export const make = Effect.fnUntraced(function* (
   const { dispatcher, entry, headers, nextCallId } = options
   const owner = new Call(
     { principal: options.owner.principal, server: entry.name },
-    Context.merge(options.services, yield* Effect.context())
+    yield* Effect.context(),
+    {},
+    options.services
   )
   const closed = new AbortController()
   const requests = new RequestHeaders({
@@ -66,10 +68,10 @@ export const make = Effect.fnUntraced(function* (
     Effect.sync(() => closed.abort(new McpError({ server: entry.name, reason: new ConnectionClosed(CLOSED) })))
   )
   return async (context, services, facts, input, init) => {
-    const known = Context.merge(options.services, services)
     const { method: _method, tool: _tool, ...who } = context
-    const call = new Call({ ...who, server: entry.name }, known)
-    const asking = facts === undefined ? call : call.asking({ server: entry.name, nextCallId, ...facts }, known)
+    const call = new Call({ ...who, server: entry.name }, services, {}, options.services)
+    const asking =
+      facts === undefined ? call : call.asking({ server: entry.name, nextCallId, ...facts }, options.services)
     try {
       const response = await requests.fetchFor(asking)(input, init)
       return response.status < FIRST_ERROR ? response : masked(response, call)

@@ -10,7 +10,6 @@
  * there; a request that will not be answered any more is answered with an error at once. What was sent is masked in every
  * error that comes back, also where a client reads it that is not ours (fault F83).
  */
-import type { ResolvedHeaders } from "@letterhead/core/headers/ResolvedHeaders"
 import type {
   JSONRPCErrorResponse,
   JSONRPCMessage,
@@ -18,7 +17,7 @@ import type {
   Transport,
   TransportSendOptions
 } from "@modelcontextprotocol/client"
-import * as Context from "effect/Context"
+import type * as Context from "effect/Context"
 import type { Call } from "./Call.ts"
 import type { CallCorrelation, RequestId } from "./CallCorrelation.ts"
 import { carried } from "./CarriedCall.ts"
@@ -58,7 +57,7 @@ export class CorrelatingTransport implements Transport {
   readonly #inner: RenewableTransport
   readonly #correlation: CallCorrelation
   readonly #owner: Call
-  readonly #cancelling = new Set<Promise<void>>()
+  #cancelling: Set<Promise<void>> | undefined
   #closing: Promise<void> | undefined
 
   constructor(options: CorrelatingTransportOptions) {
@@ -112,7 +111,7 @@ export class CorrelatingTransport implements Transport {
   }
 
   async #close(): Promise<void> {
-    await Promise.allSettled(this.#cancelling)
+    if (this.#cancelling !== undefined) await Promise.allSettled(this.#cancelling)
     await this.#inner.close()
     this.#correlation.clear()
   }
@@ -160,7 +159,7 @@ export class CorrelatingTransport implements Transport {
   }
 
   /** What an answer may quote: the headers of its call and of the connection; of all calls, where it is not known whose. */
-  #sent(call: Call | undefined): ReadonlyArray<ResolvedHeaders> {
+  #sent(call: Call | undefined): ReadonlyArray<Masking.Sent> {
     const calls = call === undefined ? this.#correlation.calls() : [call]
     return [...new Set([this.#owner, ...calls].flatMap(({ sent }) => sent))]
   }
@@ -169,10 +168,7 @@ export class CorrelatingTransport implements Transport {
     const call = carried(options)
     if (call === undefined) return this.#owner
     const { nextCallId, server, services } = this.#options
-    const made = call.asking(
-      { server, nextCallId, ...MessageFacts.of(message) },
-      Context.merge(services, call.services)
-    )
+    const made = call.asking({ server, nextCallId, ...MessageFacts.of(message) }, services)
     const connection = this.#owner.context.principal
     if (made.context.principal === connection) return made
     throw new RequestFailure.RequestFailure(new PrincipalMismatch({ connection, call: made.context.principal }))
@@ -196,15 +192,15 @@ export class CorrelatingTransport implements Transport {
       .send(message, { requestSignal: AbortSignal.timeout(CANCELLATION_TIMEOUT) })
       .finally(() => {
         this.#correlation.cancelled(id)
-        this.#cancelling.delete(sending)
+        this.#cancelling?.delete(sending)
       })
-    this.#cancelling.add(sending)
+    this.#cancelling = (this.#cancelling ?? new Set()).add(sending)
     return sending
   }
 }
 
 /** An error of JSON-RPC without the values of these headers. */
-const masked = (message: JSONRPCErrorResponse, sent: ReadonlyArray<ResolvedHeaders>): JSONRPCErrorResponse => {
+const masked = (message: JSONRPCErrorResponse, sent: ReadonlyArray<Masking.Sent>): JSONRPCErrorResponse => {
   const { data, message: text } = message.error
   const error = { ...message.error, message: Masking.mask(text, sent) }
   return { ...message, error: data === undefined ? error : { ...error, data: Masking.maskWithin(data, sent) } }

@@ -40,27 +40,31 @@ const NAMED_BY: ReadonlyMap<string, string> = new Map([
   ["resources/read", "uri"]
 ])
 
+/** Answers that the SDK is to read, by the body of their request; absent until there is one. */
+interface Handed {
+  answers: Map<string, Response> | undefined
+}
+
 export class DirectTransport extends StreamableHTTPClientTransport {
   readonly #post: Post
-  /** Answers that the SDK is to read, by the body of their request. */
-  readonly #answered: Map<string, Response>
+  readonly #handed: Handed
   readonly #closed = new AbortController()
   #streams = false
 
   constructor(url: URL, { post, ...options }: DirectTransportOptions) {
-    const answered = new Map<string, Response>()
+    const handed: Handed = { answers: undefined }
     super(url, {
       ...options,
       fetch: async (target, init) => {
         const body = typeof init?.body === "string" ? init.body : ""
-        const response = answered.get(body)
+        const response = handed.answers?.get(body)
         // Once: what the SDK sends after a redirect is another request.
-        answered.delete(body)
+        handed.answers?.delete(body)
         return response ?? options.fetch(target, init)
       }
     })
     this.#post = post
-    this.#answered = answered
+    this.#handed = handed
   }
 
   override async send(message: JSONRPCMessage | Array<JSONRPCMessage>, options?: SendOptions): Promise<void> {
@@ -69,11 +73,11 @@ export class DirectTransport extends StreamableHTTPClientTransport {
     const body = JSON.stringify(message)
     const answer = await this.#answer(message, fields, body, options)
     if (!(answer instanceof Response)) return this.onmessage?.(answer)
-    this.#answered.set(body, answer)
+    const answers = (this.#handed.answers ??= new Map()).set(body, answer)
     try {
       await super.send(message, options)
     } finally {
-      this.#answered.delete(body)
+      answers.delete(body)
     }
   }
 

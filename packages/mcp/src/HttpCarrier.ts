@@ -65,7 +65,7 @@ export const make = ({ url, fetch, post, lost, chance }: HttpCarrierOptions): Ca
 
 /** The streams that wait to be resumed; the SDK forgets all but one of them when it closes. */
 class StreamRetries {
-  readonly #waiting = new Map<ReturnType<typeof setTimeout>, () => void>()
+  #waiting: Map<ReturnType<typeof setTimeout>, () => void> | undefined
   readonly #chance: () => number
   #stopped = false
 
@@ -79,21 +79,21 @@ class StreamRetries {
     // The first time may be the server's own wish. After that, streams that broke together come back one by one.
     const spread = attempt === 0 ? 0 : delay * SPREAD * this.#chance()
     const timer = setTimeout(() => {
-      this.#waiting.delete(timer)
+      this.#waiting?.delete(timer)
       reconnect()
     }, delay + spread)
-    this.#waiting.set(timer, reconnect)
+    this.#waiting = (this.#waiting ?? new Map()).set(timer, reconnect)
     return () => {
       clearTimeout(timer)
-      this.#waiting.delete(timer)
+      this.#waiting?.delete(timer)
     }
   }
 
   /** Lets those that wait fail at once, and no other wait. */
   stop(): void {
     this.#stopped = true
-    const waiting = [...this.#waiting]
-    this.#waiting.clear()
+    const waiting = this.#waiting ?? []
+    this.#waiting = undefined
     for (const [timer, reconnect] of waiting) {
       clearTimeout(timer)
       reconnect()

@@ -7,10 +7,10 @@
 import type { CallContext } from "@letterhead/core/call/CallContext"
 import type { ConnectionHeaders } from "@letterhead/core/HeaderResolver"
 import type { ServerEntry } from "@letterhead/core/server/ServerEntry"
-import * as Context from "effect/Context"
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import type { Dispatcher } from "undici"
 import { Call } from "./Call.ts"
 import { type CallCorrelation, MakeCorrelation } from "./CallCorrelation.ts"
@@ -67,13 +67,16 @@ export const open = Effect.fnUntraced(function* (
   const { entry, way } = options
   const correlation = (yield* MakeCorrelation)()
   const { method: _method, tool: _tool, callId: _callId, ...facts } = options.owner
-  const owner = new Call({ ...facts, server: entry.name }, Context.merge(options.services, yield* Effect.context()))
+  const owner = new Call({ ...facts, server: entry.name }, yield* Effect.context(), {}, options.services)
   const carriers =
     way._tag === "Http" ? yield* byHttp(entry, way, correlation, owner) : yield* byStdio(entry, way, correlation, owner)
   const inner = new RenewableTransport({ ...carriers, owner, correlation, timeout: entry.connectTimeout })
   const { nextCallId, services } = options
   const transport = new CorrelatingTransport({ inner, correlation, owner, server: entry.name, services, nextCallId })
-  yield* Effect.addFinalizer(() => Effect.promise(() => transport.close()))
+  yield* Scope.addFinalizer(
+    yield* Effect.scope,
+    Effect.promise(() => transport.close())
+  )
   return { transport, renewable: inner, owner, correlation }
 })
 
@@ -99,7 +102,9 @@ const byHttp = Effect.fnUntraced(function* (
     kind: endpoint.type === "http" && endpoint.transport === "sse" ? "sse" : "http",
     fallback: endpoint.type === "http" && endpoint.transport === "auto",
     make,
-    reconnect: Effect.mapError(headers.reconnect, (error) => new RequestFailure(new HeadersFailed({ error })))
+    reconnect: Effect.suspend(() =>
+      Effect.mapError(headers.reconnect, (error) => new RequestFailure(new HeadersFailed({ error })))
+    )
   }
 })
 

@@ -77,7 +77,7 @@ export class RenewableTransport implements Transport {
   readonly #renewal: Renewal
   readonly #handshake: SessionHandshake
   /** All that are not closed: the present one, its predecessor while an answer may come there, and who is to follow. */
-  readonly #carriers = new Set<Carrier>()
+  #carriers: ReadonlyArray<Carrier> = []
   #carrier: Carrier
   #next: Carrier | undefined
   /** The stream of the present carrier is gone, and it can send nothing. */
@@ -86,7 +86,7 @@ export class RenewableTransport implements Transport {
 
   constructor(options: RenewableTransportOptions) {
     this.#options = options
-    this.#renewal = new Renewal(options.owner.services)
+    this.#renewal = new Renewal(options.owner)
     this.#handshake = new SessionHandshake(options.correlation, options.owner)
     this.#carrier = this.#make(options.kind)
   }
@@ -137,7 +137,7 @@ export class RenewableTransport implements Transport {
 
   #sendOn(carrier: Carrier, message: JSONRPCMessage, options: TransportSendOptions | undefined): Promise<void> {
     if (isRequest(message)) this.#options.correlation.setSession(message.id, carrier)
-    if (this.#carriers.size > 1) this.#releaseIdle()
+    if (this.#carriers.length > 1) this.#releaseIdle()
     return carrier.transport.send(message, options)
   }
 
@@ -158,14 +158,14 @@ export class RenewableTransport implements Transport {
     const carrier: Carrier = this.#options.make(kind, (eventId) => this.#lose(carrier, eventId))
     const handlers: Pick<Transport, "onclose" | "onerror" | "onmessage"> = {
       onclose: () => {
-        const present = carrier === this.#carrier && this.#carriers.has(carrier)
+        const present = carrier === this.#carrier && this.#carriers.includes(carrier)
         if (present && this.#closing === undefined && !this.#broken) this.onclose?.()
       },
       onerror: (error) => this.onerror?.(error),
       onmessage: (message, extra) => this.#receive(carrier, message, () => this.onmessage?.(message, extra))
     }
     Object.assign(carrier.transport, handlers)
-    this.#carriers.add(carrier)
+    this.#carriers = [...this.#carriers, carrier]
     return carrier
   }
 
@@ -287,7 +287,8 @@ export class RenewableTransport implements Transport {
   }
 
   async #discard(carrier: Carrier): Promise<void> {
-    if (!this.#carriers.delete(carrier)) return
+    if (!this.#carriers.includes(carrier)) return
+    this.#carriers = this.#carriers.filter((other) => other !== carrier)
     await carrier.transport.close()
     // Only now: what waited to be resumed has nothing to say any more.
     carrier.retire?.()
@@ -302,7 +303,7 @@ export class RenewableTransport implements Transport {
   async #close(): Promise<void> {
     await this.#renewal.end()
     await within(CLOSE_TIMEOUT, this.#carrier.terminate?.())
-    await Promise.all(Array.from(this.#carriers, (carrier) => this.#discard(carrier)))
+    await Promise.all(this.#carriers.map((carrier) => this.#discard(carrier)))
     this.onclose?.()
   }
 }

@@ -7,24 +7,26 @@
  */
 import * as BackOff from "@letterhead/core/helper/BackOff"
 import * as Clock from "effect/Clock"
-import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
+import type { Call } from "./Call.ts"
 
 /** Milliseconds after which a renewal is the first one again. */
 export const CALM = 60_000
 
 export class Renewal {
-  readonly #services: Context.Context<never>
-  readonly #ended = new AbortController()
+  readonly #owner: Pick<Call, "services">
+  /** Aborted when no other is to begin; absent while there was none. */
+  #ended: AbortController | undefined
   #running: Promise<void> | undefined
   #inRow = 0
   #fruitful = false
   /** By the clock, in milliseconds: when the last one began. */
   #last = Number.NEGATIVE_INFINITY
 
-  constructor(services: Context.Context<never>) {
-    this.#services = services
+  /** It runs with the services of the owner. */
+  constructor(owner: Pick<Call, "services">) {
+    this.#owner = owner
   }
 
   get isRunning(): boolean {
@@ -43,8 +45,9 @@ export class Renewal {
 
   /** Joins the one that runs, or begins this one when it is time. */
   run(renew: Effect.Effect<void, unknown>): Promise<void> {
-    this.#running ??= Effect.runPromiseWith(this.#services)(Effect.andThen(this.#wait, renew), {
-      signal: this.#ended.signal
+    const ended = (this.#ended ??= new AbortController())
+    this.#running ??= Effect.runPromiseWith(this.#owner.services)(Effect.andThen(this.#wait(), renew), {
+      signal: ended.signal
     }).finally(() => {
       this.#running = undefined
     })
@@ -53,18 +56,21 @@ export class Renewal {
 
   /** Ends the one that runs, and waits until it has ended. */
   async end(): Promise<void> {
-    this.#ended.abort()
+    const ended = (this.#ended ??= new AbortController())
+    ended.abort()
     await this.#running?.catch(() => {})
   }
 
-  readonly #wait: Effect.Effect<void> = Effect.gen({ self: this }, function* () {
-    const since = (yield* Clock.currentTimeMillis) - this.#last
-    if (since >= CALM) this.#inRow = 0
-    else if (this.#fruitful) this.#inRow = Math.min(this.#inRow, 1)
-    this.#fruitful = false
-    const delay = this.#inRow === 0 ? 0 : BackOff.delay(this.#inRow, yield* Random.next)
-    if (delay > since) yield* Effect.sleep(delay - since)
-    this.#inRow += 1
-    this.#last = yield* Clock.currentTimeMillis
-  })
+  #wait(): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      const since = (yield* Clock.currentTimeMillis) - this.#last
+      if (since >= CALM) this.#inRow = 0
+      else if (this.#fruitful) this.#inRow = Math.min(this.#inRow, 1)
+      this.#fruitful = false
+      const delay = this.#inRow === 0 ? 0 : BackOff.delay(this.#inRow, yield* Random.next)
+      if (delay > since) yield* Effect.sleep(delay - since)
+      this.#inRow += 1
+      this.#last = yield* Clock.currentTimeMillis
+    })
+  }
 }

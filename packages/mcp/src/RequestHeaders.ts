@@ -14,7 +14,6 @@ import { ResolvedHeaders } from "@letterhead/core/headers/ResolvedHeaders"
 import type { FetchLike } from "@modelcontextprotocol/client"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
@@ -27,6 +26,7 @@ import * as HttpExchange from "./HttpExchange.ts"
 import { HttpLimits } from "./HttpLimits.ts"
 import * as HttpRequest from "./HttpRequest.ts"
 import type { HttpResponse } from "./HttpResponse.ts"
+import * as Masking from "./Masking.ts"
 import { HeadersFailed, ProtocolFailed, RedirectRefused } from "./McpError.ts"
 import * as Refusal from "./Refusal.ts"
 import * as Repetition from "./Repetition.ts"
@@ -72,11 +72,14 @@ export class RequestHeaders {
   readonly #endpoint: Target
   readonly #limits: HttpLimits
   readonly #proxy: string | undefined
+  /** What of the endpoint's query no error may show. */
+  readonly #query: Masking.Sent | undefined
 
   constructor(options: RequestHeadersOptions) {
     this.#options = options
     this.#endpoint = targetOf(options.headers.url)
-    this.#limits = Context.get(options.owner.services, HttpLimits)
+    this.#query = Masking.queryOf(options.headers.url)
+    this.#limits = options.owner.service(HttpLimits)
     this.#proxy = proxyOf(options.dispatcher, options.headers.url)
   }
 
@@ -92,10 +95,9 @@ export class RequestHeaders {
   }
 
   /** A fetch each of whose requests belongs to this call. */
-  readonly fetchFor =
-    (call: Call): FetchLike =>
-    (input, init = {}) =>
-      this.#fetch(input, init, call)
+  fetchFor(call: Call): FetchLike {
+    return (input, init = {}) => this.#fetch(input, init, call)
+  }
 
   async #fetch(input: string | URL, init: HttpRequest.Init, bound: Call | undefined): Promise<Response> {
     const { closed, correlation, owner } = this.#options
@@ -148,12 +150,13 @@ export class RequestHeaders {
         repetitions += 1
         continue
       }
-      const refused = Refusal.redirect(answered, sending.request.method, sending.target.url)
+      const sent = this.#query === undefined ? [resolved] : [resolved, this.#query]
+      const refused = Refusal.redirect(answered, sending.request.method, sending.target.url, sent)
       if (refused !== undefined) throw await failed(answered, new RequestFailure(refused))
       if (!Refusal.isFinal(answered)) return this.#answer(answered, sending)
       this.#setWritten(sending, false)
-      const now = Context.get(call.services, Clock.Clock).currentTimeMillisUnsafe()
-      const reason = await Refusal.reason(answered, resolved, now, this.#proxy)
+      const now = call.service(Clock.Clock).currentTimeMillisUnsafe()
+      const reason = await Refusal.reason(answered, resolved, sent, now, this.#proxy)
       if (!challenged && Refusal.isChallenge(answered)) {
         challenged = true
         const response = challengeOf(answered)
@@ -175,7 +178,8 @@ export class RequestHeaders {
     // The call may have ended while the headers were resolved or the refusal was answered (fault F82).
     for (const signal of sending.signals) signal.throwIfAborted()
     subject.call.remember(resolved)
-    const observer = Context.get(subject.call.services, RequestObserver)
+    if (this.#query !== undefined) subject.call.remember(this.#query)
+    const observer = subject.call.service(RequestObserver)
     if (observer !== nobody) observe(observer, this.#options.server, sending, resolved, attempt)
     try {
       const response = await this.#write(sending, resolved)

@@ -15,7 +15,6 @@ import {
   ProtocolErrorCode
 } from "@modelcontextprotocol/client"
 import * as Cause from "effect/Cause"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
@@ -59,7 +58,7 @@ export const answer = (client: Client, features: ClientFeatures, questions: Ques
     handle: (features: ClientFeatures) => Effect.Effect<A, FeatureRefused> | undefined
   ): Promise<A> => {
     const call = questions.callOf(context) ?? owner
-    const effect = handle(Context.get(call.services, ClientFeatures)) ?? handle(features)
+    const effect = handle(call.service(ClientFeatures)) ?? handle(features)
     if (effect === undefined) throw new ProtocolError(ProtocolErrorCode.MethodNotFound, "there is no handler for it")
     const exit = await Effect.runPromiseExitWith(call.services)(
       Effect.provideService(effect, CurrentCall, call.context),

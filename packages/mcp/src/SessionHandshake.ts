@@ -9,7 +9,8 @@ import { RequestFailure } from "./RequestFailure.ts"
 export class SessionHandshake {
   readonly #correlation: CallCorrelation
   readonly #owner: Call
-  readonly #answers = new Map<RequestId, (message: JSONRPCMessage) => void>()
+  /** Who waits for the answer to an `initialize` that was repeated. */
+  #answers: Map<RequestId, (message: JSONRPCMessage) => void> | undefined
   #initialize: JSONRPCRequest | undefined
   #initialized: JSONRPCNotification | undefined
   #repeated = 0
@@ -34,7 +35,7 @@ export class SessionHandshake {
 
   /** Takes an answer that is not the client's; whether it did. */
   take(message: JSONRPCMessage): boolean {
-    const waiting = isAnswer(message) && message.id !== undefined ? this.#answers.get(message.id) : undefined
+    const waiting = isAnswer(message) && message.id !== undefined ? this.#answers?.get(message.id) : undefined
     waiting?.(message)
     return waiting !== undefined
   }
@@ -48,7 +49,7 @@ export class SessionHandshake {
     try {
       await Promise.race([aborted, transport.start()])
       if (this.#initialize === undefined) throw new RequestFailure(REFUSED)
-      const answered = new Promise<JSONRPCMessage>((resolve) => this.#answers.set(id, resolve))
+      const answered = new Promise<JSONRPCMessage>((resolve) => (this.#answers ??= new Map()).set(id, resolve))
       await transport.send({ ...this.#initialize, id }, { requestSignal: signal })
       const answer = await Promise.race([aborted, answered])
       if (!isResult(answer)) throw new RequestFailure(REFUSED)
@@ -56,7 +57,7 @@ export class SessionHandshake {
       if (typeof version === "string") transport.setProtocolVersion?.(version)
       if (this.#initialized !== undefined) await transport.send(this.#initialized, { requestSignal: signal })
     } finally {
-      this.#answers.delete(id)
+      this.#answers?.delete(id)
       this.#correlation.close(id)
     }
   }

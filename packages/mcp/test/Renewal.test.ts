@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/testing/TestClock"
 
-const make = Effect.map(Effect.context(), (services) => new Renewal(services))
+const make = Effect.map(Effect.context(), (services) => new Renewal({ services }))
 
 /** How it failed, where it did. */
 const run = (renewal: Renewal, renew: Effect.Effect<void, unknown>): Effect.Effect<string | undefined> =>
