@@ -99,11 +99,18 @@ export const make = Effect.gen(function* () {
   )
   const nextCallId = callIds()
   const eras = new EraCache()
+  // When first needed, and once: each import of a module costs anew, though it is there.
+  const loaded = {
+    SdkConnection: yield* Effect.cached(Effect.promise(() => import("./SdkConnection.ts"))),
+    OpenTransport: yield* Effect.cached(Effect.promise(() => import("./OpenTransport.ts"))),
+    CallFetch: yield* Effect.cached(Effect.promise(() => import("./CallFetch.ts"))),
+    CallHttpClient: yield* Effect.cached(Effect.promise(() => import("./CallHttpClient.ts")))
+  }
 
   const lookup = Effect.fnUntraced(function* (key: ConnectionKey) {
     const { entry, owner } = key
     const way = entry.endpoint.type === "stdio" ? wayToProgram(key) : yield* wayToUrl(key)
-    const { open } = yield* Effect.promise(() => import("./SdkConnection.ts"))
+    const { open } = yield* loaded.SdkConnection
     // A scope of its own, so that nothing of an attempt that failed is left when the next one begins.
     const connected = forgetting(open({ entry, owner, way, services, nextCallId, eras }))
     if (way._tag === "Stdio") return yield* connected
@@ -115,7 +122,7 @@ export const make = Effect.gen(function* () {
     )
   })
 
-  const transport = Effect.fn("McpTransport.transport")(function* (
+  const transport = Effect.fnUntraced(function* (
     server: string | ServerEntry,
     named?: CallContext
   ): Effect.fn.Return<ClientTransport, McpError, Scope.Scope> {
@@ -125,7 +132,7 @@ export const make = Effect.gen(function* () {
       entry.endpoint.type === "stdio"
         ? ({ _tag: "Stdio", programs, ended: () => {} } as const)
         : yield* wayToUrl({ entry, owner })
-    const { open } = yield* Effect.promise(() => import("./OpenTransport.ts"))
+    const { open } = yield* loaded.OpenTransport
     return (yield* open({ entry, owner, way, services, nextCallId })).transport
   })
 
@@ -149,27 +156,27 @@ export const make = Effect.gen(function* () {
       return yield* new McpError({ server: entry.name, reason })
     }
     const { headers, dispatcher } = yield* wayToUrl({ entry, owner })
-    const CallFetch = yield* Effect.promise(() => import("./CallFetch.ts"))
+    const CallFetch = yield* loaded.CallFetch
     return yield* CallFetch.make({ entry, owner, headers, dispatcher, services, nextCallId })
   })
 
-  const fetch = Effect.fn("McpTransport.fetch")(function* (
+  const fetch = Effect.fnUntraced(function* (
     server: string | ServerEntry,
     named?: CallContext
   ): Effect.fn.Return<FetchLike, McpError, Scope.Scope> {
     const entry = yield* entryOf(server)
     const call = { ...(named ?? (yield* CurrentCall)), server: entry.name }
-    const CallFetch = yield* Effect.promise(() => import("./CallFetch.ts"))
+    const CallFetch = yield* loaded.CallFetch
     return CallFetch.boundTo(yield* openFetch(entry, call), call)
   })
 
-  const httpClient = Effect.fn("McpTransport.httpClient")(function* (
+  const httpClient = Effect.fnUntraced(function* (
     server: string | ServerEntry,
     named?: CallContext
   ): Effect.fn.Return<HttpClient, McpError, Scope.Scope> {
     const entry = yield* entryOf(server)
     const owner = { ...(named ?? (yield* CurrentCall)), server: entry.name }
-    const CallHttpClient = yield* Effect.promise(() => import("./CallHttpClient.ts"))
+    const CallHttpClient = yield* loaded.CallHttpClient
     return CallHttpClient.make(yield* openFetch(entry, owner), entry.name, owner)
   })
 
