@@ -34,6 +34,7 @@ syncBuiltinESMExports()
 const TSC = resolve(import.meta.dirname, "../node_modules/.bin/tsc")
 const OUR_DECLARATION = /^(?:types\.ts|node_modules\/(?:@letterhead|letterhead)\/)/
 const SDK_CHUNK = /\/mcp-sdk-[^/]*\.cjs/
+const OAUTH_CHUNK = /\/(?:OAuthServices|CodeFlow|SignInLayer)-[^/]*\.cjs/
 
 /** Installs `packages` into a new project below `folder`; throws at the first thing that does not work. */
 export function checkInstalled(folder: string, packages: ReadonlyArray<Packed>): void {
@@ -90,6 +91,7 @@ export function checkInstalled(folder: string, packages: ReadonlyArray<Packed>):
   }
   expect("--version loads one file", loaded(["--version"]).length === 1)
   const ofHeaders = loaded(["headers", "api", "--cwd", workspace])
+  expect("headers loads nothing of OAuth where nobody signed in", !ofHeaders.some((line) => OAUTH_CHUNK.test(line)))
   expect("headers loads no MCP SDK", ofHeaders.length > 1 && !ofHeaders.some((line) => SDK_CHUNK.test(line)))
 }
 

@@ -10,7 +10,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { HeaderError, SecretStoreFailed } from "@letterhead/core/headers/HeaderError"
 import { SecretStore } from "@letterhead/core/secrets/SecretStore"
-import { PROBE_LIMIT } from "@letterhead/keychain/Keychain"
+import { PROBE_LIMIT, read as readOf } from "@letterhead/keychain/Keychain"
 import { accountOf } from "@letterhead/keychain/KeychainAccount"
 import { KEYCHAIN, layer, type StoreOptions } from "@letterhead/keychain/KeychainStore"
 import { CANARY, key, laws } from "@letterhead/testing/laws/SecretStoreLaws"
@@ -183,6 +183,16 @@ describe("without a keychain", () => {
   )
 })
 
+describe("what another program keeps", () => {
+  it.live("cannot be read where there is no keychain, and that is said at once", () =>
+    Effect.gen(function* () {
+      const { bare } = yield* folder
+      const failure = yield* Effect.flip(readOf({ service: "another-program", environment: bare }, "notes"))
+      assert.include(failure.message, "the keychain is not there")
+    })
+  )
+})
+
 describe("KeychainAccount", () => {
   it.effect("F73: an account begins with the server's name, is one printable line, and is no other key's", () =>
     Effect.gen(function* () {
@@ -326,6 +336,21 @@ describe.skipIf(unavailable !== undefined)("with a Secret Service", () => {
         const { answer, lines } = yield* inStore(directory, environment, read)
         assert.strictEqual(answer, undefined)
         assert.deepStrictEqual(lines, [])
+      })
+    )
+  )
+
+  it.live("what another program keeps is read as it is, and nothing is written beside it", () =>
+    withService(
+      Effect.fnUntraced(function* ({ environment, tool }) {
+        const attributes = ["service", "another-program", "username", "notes", "target", "default"]
+        yield* tool("secret-tool", ["store", "--label=other", ...attributes], `${CANARY} of another`)
+        const found = yield* readOf({ service: "another-program", environment }, "notes")
+        assert.strictEqual(Option.getOrUndefined(Option.map(found, Redacted.value)), `${CANARY} of another`)
+        const absent = yield* readOf({ service: "another-program", environment }, "other")
+        assert.isTrue(Option.isNone(absent))
+        const all = yield* tool("secret-tool", ["search", "--all", "service", "another-program"])
+        assert.lengthOf(all.match(/^label = /gm) ?? [], 1)
       })
     )
   )

@@ -1,5 +1,5 @@
 /** What OpenHarness may have written, and what somebody else may have put in its place. */
-import { spawnSync } from "node:child_process"
+import { execFileSync as execute } from "node:child_process"
 import { chmodSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -117,7 +117,7 @@ describe("OpenHarnessTokens.readFile", () => {
           written(`${file}.target`)
           symlinkSync(`${file}.target`, file)
         },
-        (file) => void spawnSync("mkfifo", [file]),
+        (file) => void execute("mkfifo", [file]),
         (file) => {
           written(file)
           chmodSync(file, 0o666)

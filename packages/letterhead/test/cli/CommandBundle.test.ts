@@ -36,7 +36,9 @@ beforeEach(() => {
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-const run = (...args: ReadonlyArray<string>) => {
+const run = (...args: ReadonlyArray<string>) => runWith({}, ...args)
+
+const runWith = (more: Readonly<Record<string, string>>, ...args: ReadonlyArray<string>) => {
   const { status, stderr, stdout } = spawnSync(process.execPath, [main, ...args], {
     cwd: person,
     encoding: "utf8",
@@ -45,7 +47,8 @@ const run = (...args: ReadonlyArray<string>) => {
       HOME: person,
       LETTERHEAD_HOME: person,
       XDG_CACHE_HOME: join(person, "cache"),
-      TMPDIR: person
+      TMPDIR: person,
+      ...more
     }
   })
   return { status, stderr, stdout }
@@ -66,6 +69,26 @@ describe("the bundle", () => {
   it("runs helpers, and hooks that are modules of the person's own", () => {
     assert.include(headersOf("helped"), "X-Token")
     assert.include(headersOf("plain"), "X-Hook")
+  })
+
+  it("loads nothing of OAuth before somebody signed in", () => {
+    const traced = { NODE_OPTIONS: `--require ${join(folder, "trace.cjs")}` }
+    writeFileSync(
+      join(folder, "trace.cjs"),
+      `const fs = require("node:fs"), read = fs.readFileSync
+      fs.readFileSync = (file, ...more) => {
+        if (String(file).endsWith(".cjs")) process._rawDebug("chunk", file)
+        return read(file, ...more)
+      }
+      require("node:module").syncBuiltinESMExports()`
+    )
+    const loadedBy = (...args: ReadonlyArray<string>) => runWith(traced, ...args).stderr.match(/^chunk .*$/gm) ?? []
+    for (const args of [["headers", "plain"], ["headers", "helped"], ["servers"]]) {
+      const loaded = loadedBy(...args)
+      assert.isAbove(loaded.length, 0)
+      assert.notMatch(loaded.join("\n"), /OAuthServices|CodeFlow|SignInLayer|TokenRecord|mcp-sdk/)
+    }
+    assert.match(loadedBy("auth", "inspect", "plain").join("\n"), /OAuthServices/)
   })
 
   it("keeps what was compiled, and keeps it anew when a run needed more", () => {
