@@ -12,6 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Letterhead from "letterhead/Letterhead"
+import type { Authorization } from "./Authorization.ts"
 import type { Tally } from "./Tally.ts"
 
 /** The name of the server under which the suite's server is known. */
@@ -44,16 +45,29 @@ export class HeaderTally {
   }
 }
 
-/** Connections to `url`; what they write is counted. */
-export const layer = (url: string, tally: HeaderTally) =>
-  Letterhead.layer({
+export interface Options {
+  readonly url: string
+  /** Counts what the connections write. */
+  readonly tally: HeaderTally
+  readonly authorization: Authorization
+  /** Absolute folder for what is kept. Default: the person's. */
+  readonly home: string | undefined
+}
+
+/** Connections to `url`. */
+export const layer = ({ authorization, home, tally, url }: Options) => {
+  const { oauth, signIn, sources } = authorization
+  return Letterhead.layer({
     values: {
-      entries: { [SERVER]: { type: "http", url, headers: { [STATIC_HEADER]: STATIC_VALUE } } },
+      entries: { [SERVER]: { type: "http", url, headers: { [STATIC_HEADER]: STATIC_VALUE }, oauth } },
       origin: { scope: "user", source: "the conformance suite" }
     },
-    sources: [sessionSource],
-    environment: {}
+    sources: [sessionSource, ...sources],
+    credentialStorage: "filesystem",
+    environment: home === undefined ? {} : { LETTERHEAD_HOME: home },
+    ...(signIn === undefined ? {} : { signIn })
   }).pipe(Layer.provide(Layer.succeed(RequestObserver, (request) => tally.add(request))))
+}
 
 /** Names the session of a call. */
 const sessionSource: HeaderSource = {

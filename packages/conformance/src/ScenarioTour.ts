@@ -56,8 +56,8 @@ export const run = Effect.fnUntraced(function* (face: Face, scenario: Scenario):
 })
 
 const calls = Effect.fnUntraced(function* (tools: ReadonlyArray<OfferedTool>, { context }: Scenario) {
-  if (context !== undefined) {
-    const { toolCalls = [] } = yield* Schema.decodeEffect(ScenarioContext)(context)
+  const { toolCalls } = context === undefined ? {} : yield* Schema.decodeEffect(ScenarioContext)(context)
+  if (toolCalls !== undefined) {
     return toolCalls.flatMap(({ name, arguments: args = {} }) =>
       tools.flatMap((tool) => (tool.name === name ? [{ tool, args }] : []))
     )
