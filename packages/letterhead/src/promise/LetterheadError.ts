@@ -48,7 +48,7 @@ export class HeaderSourceError extends LetterheadError {
   override readonly name = "HeaderSourceError"
 }
 
-/** The server refuses the caller (401, 403), after the one renewal that a credential is worth. */
+/** The server refuses the caller (401, 403), after the one renewal that a credential is worth, or nobody signed in. */
 export class RefusedError extends LetterheadError {
   override readonly name = "RefusedError"
 }
@@ -100,17 +100,22 @@ const ofMcp = ({ message, reason, server }: McpError): LetterheadError => {
 }
 
 const ofHeaders = (message: string, server: string | undefined, reason: HeaderErrorReason): LetterheadError => {
-  const Class = TRUST.has(reason._tag) ? NotTrustedError : HeaderSourceError
-  return new Class(message, { ...detail(reason), server })
+  return new (HEADER_CLASSES.get(reason._tag) ?? HeaderSourceError)(message, { ...detail(reason), server })
 }
 
 const detail = (reason: Reason) => ({ code: reason._tag, reason })
 
-const TRUST: ReadonlySet<string> = new Set<HeaderErrorReason["_tag"]>([
-  "NotTrusted",
-  "TrustRefused",
-  "TrustStoreFailed",
-  "FileChanged"
+const HEADER_CLASSES: ReadonlyMap<string, typeof LetterheadError> = new Map<
+  HeaderErrorReason["_tag"],
+  typeof LetterheadError
+>([
+  ["NotTrusted", NotTrustedError],
+  ["TrustRefused", NotTrustedError],
+  ["TrustStoreFailed", NotTrustedError],
+  ["FileChanged", NotTrustedError],
+  ["SignInRequired", RefusedError],
+  ["SignInFailed", RefusedError],
+  ["TokenFailed", UnreachableError]
 ])
 
 type Code = Exclude<McpErrorReason["_tag"], "ConfigFailed" | "HeadersFailed" | "ProgramNotStarted">

@@ -263,7 +263,14 @@ describe("its errors", () => {
     readonly entry: Readonly<Record<string, unknown>>
     readonly refuse?: number
   }> = [
-    { title: "a 401", class: Errors.RefusedError, code: "Unauthorized", entry: {}, refuse: 401 },
+    { title: "a 401", class: Errors.RefusedError, code: "Unauthorized", entry: { auth: "none" }, refuse: 401 },
+    {
+      title: "a 401 where one could sign in",
+      class: Errors.RefusedError,
+      code: "SignInRequired",
+      entry: {},
+      refuse: 401
+    },
     { title: "a 403", class: Errors.RefusedError, code: "Forbidden", entry: {}, refuse: 403 },
     { title: "a 500", class: Errors.ServerError, code: "HttpFailed", entry: {}, refuse: 500 },
     {
