@@ -91,7 +91,7 @@ const ofMcp = ({ message, reason, server }: McpError): LetterheadError => {
     case "HeadersFailed":
       return ofHeaders(message, server, reason.error.reason)
     case "ProgramNotStarted": {
-      const Class = TRUST.has(reason.error.reason._tag) ? NotTrustedError : ConfigurationError
+      const Class = HEADER_CLASSES.get(reason.error.reason._tag) ?? ConfigurationError
       return new Class(message, { ...detail(reason.error.reason), server })
     }
     default:
@@ -99,9 +99,8 @@ const ofMcp = ({ message, reason, server }: McpError): LetterheadError => {
   }
 }
 
-const ofHeaders = (message: string, server: string | undefined, reason: HeaderErrorReason): LetterheadError => {
-  return new (HEADER_CLASSES.get(reason._tag) ?? HeaderSourceError)(message, { ...detail(reason), server })
-}
+const ofHeaders = (message: string, server: string | undefined, reason: HeaderErrorReason): LetterheadError =>
+  new (HEADER_CLASSES.get(reason._tag) ?? HeaderSourceError)(message, { ...detail(reason), server })
 
 const detail = (reason: Reason) => ({ code: reason._tag, reason })
 
