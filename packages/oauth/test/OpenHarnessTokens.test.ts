@@ -1,5 +1,5 @@
 /** What OpenHarness may have written, and what somebody else may have put in its place. */
-import { execFileSync as execute } from "node:child_process"
+import { execFileSync } from "node:child_process"
 import { chmodSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -81,6 +81,10 @@ describe("OpenHarnessTokens.fileOf", () => {
   })
 })
 
+const execute = (program: string, args: ReadonlyArray<string>) => execFileSync(program, args)
+
+const written = (file: string) => writeFileSync(file, JSON.stringify(sdk), { mode: 0o600 })
+
 describe("OpenHarnessTokens.readFile", () => {
   const read = Effect.fnUntraced(function* (prepare: (file: string) => void) {
     const directory = yield* Effect.acquireRelease(
@@ -111,7 +115,6 @@ describe("OpenHarnessTokens.readFile", () => {
 
   it.effect("F69: a link, a FIFO and a file that others can write are no tokens, and none blocks", () =>
     Effect.gen(function* () {
-      const written = (file: string) => writeFileSync(file, JSON.stringify(sdk), { mode: 0o600 })
       const kinds: ReadonlyArray<(file: string) => void> = [
         (file) => {
           written(`${file}.target`)

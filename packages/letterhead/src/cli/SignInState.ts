@@ -47,6 +47,8 @@ export const signInStore = Effect.gen(function* () {
 
 /** The source that supplies the Authorization of an entry whoever signs in, where its text says so. */
 export const supplierOf = (entry: ServerEntry): "static" | "credential" | "incoming" | undefined => {
+  // Exchanged for one of the server, but it is still whoever calls that has it.
+  if (entry.oauth?.exchange !== undefined) return "incoming"
   if (entry.passthrough.some((header) => header.override && isAuthorization(header.as))) return "incoming"
   if (entry.credentials.some((field) => isAuthorization(field.headerName))) return "credential"
   if (entry.headers.some((header) => isAuthorization(header.name))) return "static"

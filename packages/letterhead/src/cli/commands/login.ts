@@ -90,6 +90,7 @@ const signIn = Effect.fnUntraced(function* (server: string, noBrowser: boolean) 
 const reasonAgainst = (entry: ServerEntry): string | undefined => {
   if (entry.endpoint.type !== "http") return "it is a program, and not a URL"
   if (entry.auth === "none") return `its entry says "auth": "none"`
+  if (entry.oauth?.exchange !== undefined) return "the token of whoever calls is exchanged for one of the server"
   const supplier = supplierOf(entry)
   return supplier === undefined
     ? undefined

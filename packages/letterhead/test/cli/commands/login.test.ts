@@ -130,29 +130,29 @@ describe.concurrent("letterhead login", () => {
       expect(yield* server.requests).toEqual([])
     })
   )
+})
 
-  it.live.runIf(hasTerminal)(
-    "at a terminal a pasted address of 8,192 characters signs in, and none of it is shown",
-    () =>
-      Effect.gen(function* () {
-        const server = yield* AuthorizationServer.make()
-        const of = yield* someone(server.url)
-        const ended = yield* atTerminal(of, ["login", "notes", "--no-browser"], {
-          question: "The address (not shown):",
-          answer: async (screen) => {
-            const address = /^ {2}(http\S+)/m.exec(screen.replaceAll("\r", ""))?.[1] ?? ""
-            const { headers } = await fetch(address, { redirect: "manual" })
-            const back = `${headers.get("location")}&pad=`
-            return `${back.padEnd(8_192, "x")}\r`
-          }
-        })
-        expect(ended.screen).toContain(`Signed in at "notes"`)
-        expect(ended.code).toBe(0)
-        expect(ended.screen).not.toContain(CANARY)
+describe.skipIf(!hasTerminal).concurrent("letterhead login at a terminal", () => {
+  it.live("a pasted address of 8,192 characters signs in, and none of it is shown", () =>
+    Effect.gen(function* () {
+      const server = yield* AuthorizationServer.make()
+      const of = yield* someone(server.url)
+      const ended = yield* atTerminal(of, ["login", "notes", "--no-browser"], {
+        question: "The address (not shown):",
+        answer: async (screen) => {
+          const address = /^ {2}(http\S+)/m.exec(screen.replaceAll("\r", ""))?.[1] ?? ""
+          const { headers } = await fetch(address, { redirect: "manual" })
+          const back = `${headers.get("location")}&pad=`
+          return `${back.padEnd(8_192, "x")}\r`
+        }
       })
+      expect(ended.screen).toContain(`Signed in at "notes"`)
+      expect(ended.code).toBe(0)
+      expect(ended.screen).not.toContain(CANARY)
+    })
   )
 
-  it.live.runIf(hasTerminal)("without a browser a code is shown where the authorization server has that", () =>
+  it.live("without a browser a code is shown where the authorization server has that", () =>
     Effect.gen(function* () {
       const server = yield* AuthorizationServer.make({ device: true })
       const of = yield* someone(server.url)
@@ -164,7 +164,7 @@ describe.concurrent("letterhead login", () => {
     })
   )
 
-  it.live.runIf(hasTerminal)("at a terminal a call signs in by itself where the server asks for it", () =>
+  it.live("a call signs in by itself where the server asks for it", () =>
     Effect.gen(function* () {
       const server = yield* AuthorizationServer.make()
       const of = yield* someone(server.url)
