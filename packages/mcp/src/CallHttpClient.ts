@@ -11,23 +11,27 @@
  * `HttpClient.TracerDisabledWhen` or `HttpClient.TracerPropagationEnabled`.
  */
 import { type CallContext, CurrentCall } from "@letterhead/core/call/CallContext"
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientError from "effect/http/HttpClientError"
-import type * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Stream from "effect/Stream"
 import type { CallFetch } from "./CallFetch.ts"
+import { CallResponse } from "./CallResponse.ts"
+import { HttpResponse } from "./HttpResponse.ts"
 import { McpError, PrincipalMismatch } from "./McpError.ts"
 import * as MessageFacts from "./MessageFacts.ts"
 
 export const make = (fetch: CallFetch, server: string, owner: CallContext): HttpClient.HttpClient => {
   const client = HttpClient.make((request, url, signal, fiber) => {
+    // Errors quote the URL of their request, and a query may hold a key.
+    const shown = HttpClientRequest.setUrl(request, `${url.origin}${url.pathname}`)
     const failed = (cause: unknown) => {
       const description = cause instanceof McpError ? { description: cause.message } : {}
       return new HttpClientError.HttpClientError({
-        reason: new HttpClientError.TransportError({ request, cause, ...description })
+        reason: new HttpClientError.TransportError({ request: shown, cause, ...description })
       })
     }
     const services: Context.Context<never> = fiber.context
@@ -44,19 +48,25 @@ export const make = (fetch: CallFetch, server: string, owner: CallContext): Http
           try: () => fetch(call, services, call === owner ? undefined : message, url, init),
           catch: failed
         }),
-        (response) => HttpClientResponse.fromWeb(request, response)
+        (response) =>
+          response instanceof HttpResponse
+            ? new CallResponse(shown, response)
+            : HttpClientResponse.fromWeb(shown, response)
       )
     })
   })
-  return HttpClient.transform(client, (effect) =>
-    Effect.contextWith((context: Context.Context<never>) => quietly(effect, context))
-  )
+  return HttpClient.transform(client, (effect) => Effect.withFiber(({ context }) => quietly(effect, context)))
 }
 
 /** What a client sends for its connection, not for whoever runs it. */
 const OF_CONNECTION: ReadonlySet<string> = new Set(["initialize", "server/discover", "ping"])
 
 type Body = string | Uint8Array<ArrayBuffer> | FormData | undefined
+
+/** Bytes in memory that nobody else has: those of another thread may change while they are written. */
+const ownBytes = (bytes: Uint8Array): Uint8Array<ArrayBuffer> => (isOwn(bytes) ? bytes : new Uint8Array(bytes))
+
+const isOwn = (bytes: Uint8Array): bytes is Uint8Array<ArrayBuffer> => bytes.buffer instanceof ArrayBuffer
 
 const textOf = (body: Body): string => {
   if (body instanceof Uint8Array) return new TextDecoder().decode(body)
@@ -70,7 +80,7 @@ const bodyOf = (request: HttpClientRequest.HttpClientRequest): Effect.Effect<Bod
     case "Empty":
       return Effect.undefined
     case "Uint8Array":
-      return Effect.succeed(new Uint8Array(body.body))
+      return Effect.succeed(ownBytes(body.body))
     case "FormData":
       return Effect.succeed(body.formData)
     case "Raw":
@@ -90,9 +100,11 @@ const unencoded = (request: HttpClientRequest.HttpClientRequest, description: st
   new HttpClientError.HttpClientError({ reason: new HttpClientError.EncodeError({ request, description }) })
 
 /** Tells the server nothing of our traces that nobody asked for. */
-const quietly = <A, E, R>(effect: Effect.Effect<A, E, R>, { mapUnsafe }: Context.Context<never>) => {
-  if (mapUnsafe.get(HttpClient.TracerPropagationEnabled.key) === true) return effect
-  return mapUnsafe.has(HttpClient.TracerDisabledWhen.key)
-    ? Effect.provideService(effect, HttpClient.TracerPropagationEnabled, false)
-    : Effect.provideService(effect, HttpClient.TracerDisabledWhen, () => true)
+const quietly = <A, E, R>(effect: Effect.Effect<A, E, R>, context: Context.Context<never>) => {
+  if (Context.getOrUndefined(context, HttpClient.TracerPropagationEnabled) === true) return effect
+  return Context.getOrUndefined(context, HttpClient.TracerDisabledWhen) === undefined
+    ? Effect.provideService(effect, HttpClient.TracerDisabledWhen, ALWAYS)
+    : Effect.provideService(effect, HttpClient.TracerPropagationEnabled, false)
 }
+
+const ALWAYS = () => true

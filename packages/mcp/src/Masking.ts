@@ -3,8 +3,8 @@
  *
  * A value is masked as it was sent, without its scheme (`Bearer …`), as the parts of a cookie and of a Basic
  * credential, and escaped for JSON or for a URL. Text is masked before it is cut, so that no half of a value is left.
+ * What stands in the query of a URL is sent too, and servers repeat the URL that they were asked for.
  */
-import type { ResolvedHeaders } from "@letterhead/core/headers/ResolvedHeaders"
 
 /** Characters of a server's text that an error shows. */
 export const DESCRIPTION_LIMIT = 500
@@ -17,21 +17,51 @@ const WORD_LENGTH = 8
 /** Parts of a value with fewer characters are not masked on their own. */
 const PART_LENGTH = 4
 
+/** What was sent, such as the headers of a request. */
+export interface Sent {
+  readonly reveal: () => ReadonlyArray<readonly [name: string, value: string]>
+}
+
+/**
+ * The values in the query of a URL that are long enough for a credential, decoded and as they are sent; `undefined`
+ * where there are none. Others are words such as `true`, without which no sentence of a server could be read.
+ */
+export const queryOf = (url: URL): Sent | undefined => {
+  const raw = url.search
+    .slice(1)
+    .split("&")
+    .map((pair) => ["", pair.slice(pair.indexOf("=") + 1)] as const)
+  const values = [...url.searchParams, ...raw].filter(([, value]) => value.length >= WORD_LENGTH)
+  return values.length === 0 ? undefined : { reveal: () => values }
+}
+
 /** `text` without the values of these headers, on one line, at most {@link DESCRIPTION_LIMIT} characters. */
-export const describe = (text: string, sent: ReadonlyArray<ResolvedHeaders>): string => {
+export const describe = (text: string, sent: ReadonlyArray<Sent>): string => {
   const line = printable(mask(text, sent)).trim()
   return line.length <= DESCRIPTION_LIMIT ? line : `${line.slice(0, DESCRIPTION_LIMIT)}…`
 }
 
 /** `text` without the values of these headers. */
-export const mask = (text: string, sent: ReadonlyArray<ResolvedHeaders>): string => {
-  const secrets = new Set(sent.flatMap((headers) => headers.reveal().flatMap(([, value]) => forms(value))))
+export const mask = (text: string, sent: ReadonlyArray<Sent>): string => without(text, formsOf(sent))
+
+/** `url` without those values that are long enough for a credential: an address is full of short ones. */
+export const maskUrl = (url: string, sent: ReadonlyArray<Sent>): string =>
+  without(
+    url,
+    formsOf(sent).filter(({ length }) => length >= WORD_LENGTH)
+  )
+
+const formsOf = (sent: ReadonlyArray<Sent>): ReadonlyArray<string> =>
+  sent.flatMap((headers) => headers.reveal().flatMap(([, value]) => forms(value)))
+
+const without = (text: string, found: ReadonlyArray<string>): string => {
+  const secrets = new Set(found)
   // The longest first: a value may contain another.
   return [...secrets].toSorted((a, b) => b.length - a.length).reduce(replace, text)
 }
 
 /** A value of JSON with these values masked in all its texts. */
-export const maskWithin = (value: unknown, sent: ReadonlyArray<ResolvedHeaders>): unknown => {
+export const maskWithin = (value: unknown, sent: ReadonlyArray<Sent>): unknown => {
   if (typeof value === "string") return mask(value, sent)
   if (Array.isArray(value)) return value.map((item) => maskWithin(item, sent))
   if (typeof value !== "object" || value === null) return value
@@ -39,7 +69,7 @@ export const maskWithin = (value: unknown, sent: ReadonlyArray<ResolvedHeaders>)
 }
 
 /** The longest text that {@link mask} looks for; a cut text may end in a part of it. */
-export const longestForm = (sent: ReadonlyArray<ResolvedHeaders>): number =>
+export const longestForm = (sent: ReadonlyArray<Sent>): number =>
   Math.max(
     0,
     ...sent.flatMap((headers) => headers.reveal().flatMap(([, value]) => forms(value).map((form) => form.length)))

@@ -37,14 +37,18 @@ export const isPassing = ({ status }: HttpResponse): boolean => PASSING.has(stat
 
 const PASSING: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504])
 
-/** The reason that an answer which ends the request gives; `now` is the time in milliseconds. Reads its body. */
+/**
+ * The reason that an answer which ends the request gives; `now` is the time in milliseconds, `hidden` what it may not
+ * show. Reads its body.
+ */
 export const reason = async (
   response: HttpResponse,
   sent: ResolvedHeaders,
+  hidden: ReadonlyArray<Masking.Sent>,
   now: number,
   proxy: string | undefined
 ): Promise<McpErrorReason> => {
-  const description = await describe(response, sent)
+  const description = await describe(response, hidden)
   switch (response.status) {
     case 401: {
       const blamed = credentialOf(sent)
@@ -85,21 +89,30 @@ const sizes = (sent: ResolvedHeaders): string => {
 
 /**
  * The redirect that must not be followed, or `undefined`: one to another origin or another path, with credentials in
- * its URL, or one that changes the method. What is left, another query of the endpoint, the SDK follows.
+ * its URL, or one that changes the method. What is left, another query of the endpoint, the SDK follows. Its target is
+ * shown without what was sent.
  */
-export const redirect = (response: HttpResponse, method: string, url: URL): RedirectRefused | undefined => {
+export const redirect = (
+  response: HttpResponse,
+  method: string,
+  url: URL,
+  sent: ReadonlyArray<Masking.Sent>
+): RedirectRefused | undefined => {
   if (!REDIRECTS.has(response.status)) return undefined
   const location = response.field("location")
   const target = location === undefined ? null : URL.parse(location, url)
   if (target === null) return undefined
   if (target.origin !== url.origin) {
-    return new RedirectRefused({ target: target.origin === "null" ? target.protocol : target.origin })
+    return refused(target.origin === "null" ? target.protocol : target.origin, sent)
   }
   const keepsMethod = method === "GET" || response.status === 307 || response.status === 308
   const keepsCredentials = target.username === "" && target.password === ""
   if (keepsMethod && keepsCredentials && target.pathname === url.pathname) return undefined
-  return new RedirectRefused({ target: `${target.origin}${target.pathname}` })
+  return refused(`${target.origin}${target.pathname}`, sent)
 }
+
+const refused = (target: string, sent: ReadonlyArray<Masking.Sent>) =>
+  new RedirectRefused({ target: Masking.maskUrl(target, sent) })
 
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
 
@@ -145,7 +158,7 @@ const RANKS: ReadonlyMap<string, number> = new Map(Object.entries(Rank))
 const rankOf = (source: string): number => RANKS.get(source) ?? 0
 
 /** What the server says about it, masked and cut. */
-const describe = async (response: HttpResponse, sent: ResolvedHeaders): Promise<string> => {
+const describe = async (response: HttpResponse, sent: ReadonlyArray<Masking.Sent>): Promise<string> => {
   const challenge = response.field("www-authenticate") ?? ""
   const said = [
     parameter(challenge, "error"),
@@ -154,7 +167,7 @@ const describe = async (response: HttpResponse, sent: ResolvedHeaders): Promise<
     await bodyText(response, sent)
   ].filter((part) => part !== undefined && part.length > 0)
   const text = said.length === 0 ? response.statusText : said.join("; ")
-  return Masking.describe(text, [sent]) || "the server gives no reason"
+  return Masking.describe(text, sent) || "the server gives no reason"
 }
 
 const parameter = (challenge: string, name: string): string | undefined =>
@@ -165,13 +178,13 @@ const scopeOf = (challenge: string): string | undefined => {
   return scope === undefined ? undefined : `scope "${scope}"`
 }
 
-const bodyText = async (response: HttpResponse, sent: ResolvedHeaders): Promise<string> => {
+const bodyText = async (response: HttpResponse, sent: ReadonlyArray<Masking.Sent>): Promise<string> => {
   const { text, cut } = await read(response)
   // A page for people, from whatever stands before the server.
   if (/^\s*<(?:!doctype|html)/i.test(text)) return response.statusText
-  const said = Masking.mask(messageOf(text) ?? text, [sent])
+  const said = Masking.mask(messageOf(text) ?? text, sent)
   // The end of a text that was cut may be half of a value, which no mask finds.
-  return cut ? said.slice(0, Math.max(0, said.length - Masking.longestForm([sent]))) : said
+  return cut ? said.slice(0, Math.max(0, said.length - Masking.longestForm(sent))) : said
 }
 
 /** The sentence within a JSON-RPC error, an OAuth error, or what looks like either. */

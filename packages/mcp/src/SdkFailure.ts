@@ -4,7 +4,6 @@
  * No error of the SDK is passed on, not as a cause either: its messages and data quote what the server sent, which may
  * quote what we sent. Its text is masked with the headers of the call and of the connection.
  */
-import type { ResolvedHeaders } from "@letterhead/core/headers/ResolvedHeaders"
 import { ProtocolError, SdkError, SdkErrorCode, SdkHttpError } from "@modelcontextprotocol/client"
 import type { Call } from "./Call.ts"
 import * as Masking from "./Masking.ts"
@@ -26,7 +25,7 @@ export const reason = (
   error: unknown,
   call: Call,
   owner: Call,
-  sent: ReadonlyArray<ResolvedHeaders> = [...call.sent, ...owner.sent]
+  sent: ReadonlyArray<Masking.Sent> = [...call.sent, ...owner.sent]
 ): McpErrorReason => {
   const found = find(error, call, owner, sent)
   if (found !== undefined) return found
@@ -39,9 +38,14 @@ export const reason = (
 }
 
 /** An error of the SDK as the client of another may be told it: of the same class, with these values masked. */
-export const masked = (error: unknown, sent: ReadonlyArray<ResolvedHeaders>): unknown => {
+export const masked = (error: unknown, sent: ReadonlyArray<Masking.Sent>): unknown => {
   // It quotes a part of what the server sent, and a part of a value cannot be found in it.
   if (error instanceof SyntaxError) return new SyntaxError(NOT_JSON)
+  // So does a schema, of the names too.
+  if (error instanceof Error && "issues" in error) return new Error(NOT_MCP)
+  if (isOfAnotherType(error)) {
+    return new SdkError(error.code, Masking.mask(error.message, sent), Masking.maskWithin(error.data, sent))
+  }
   if (!(error instanceof SdkHttpError)) return error
   const { text } = error.data
   const data = typeof text === "string" ? { ...error.data, text: Masking.mask(text, sent) } : error.data
@@ -66,7 +70,7 @@ const find = (
   error: unknown,
   call: Call,
   owner: Call,
-  sent: ReadonlyArray<ResolvedHeaders>
+  sent: ReadonlyArray<Masking.Sent>
 ): McpErrorReason | undefined => {
   const ours = RequestFailure.find(error) ?? call.failure
   if (ours !== undefined) return ours
@@ -145,7 +149,7 @@ const ofSdk = (error: SdkError, describe: (text: string) => string, owner: Call)
   }
 }
 
-const isOfAnotherType = (cause: unknown): boolean =>
+const isOfAnotherType = (cause: unknown): cause is SdkError =>
   cause instanceof SdkError && cause.code === SdkErrorCode.ClientHttpUnexpectedContent
 
 const millisecondsOf = (data: unknown): number =>

@@ -37,6 +37,19 @@ describe("Masking", () => {
     assert.isAtMost(described.length, Masking.DESCRIPTION_LIMIT + 1)
   })
 
+  it("F83: masks what stands in the query of a URL, decoded and as it is sent, where it may be a credential", () => {
+    const query = Masking.queryOf(new URL(`https://mcp.example/mcp?read=true&key=${CANARY}%2b+x`))
+    assert.isDefined(query)
+    assert.strictEqual(Masking.mask(`true: ?read=true&key=${CANARY}%2b+x`, [query]), "true: ?read=true&key=***")
+    assert.strictEqual(Masking.mask(`no key ${CANARY}+ x`, [query]), "no key ***")
+    assert.isUndefined(Masking.queryOf(new URL("https://mcp.example/mcp?read=true")))
+  })
+
+  it("F83: leaves an address as it is where a value is short, and takes out a credential", () => {
+    const sent = [bearer, resolvedOf({ "x-version": "1" })]
+    assert.strictEqual(Masking.maskUrl(`http://127.0.0.1/1/${CANARY}`, sent), "http://127.0.0.1/1/***")
+  })
+
   it("shows a server's text on one line without control characters", () => {
     assert.strictEqual(Masking.describe("one\r\ntwo\u001b[31m three", []), "one two [31m three")
   })

@@ -82,7 +82,7 @@ describe("a redirect", () => {
   it("F44: from https to http is refused, whatever the host", () => {
     const url = new URL("https://mcp.example/mcp")
     const head = { url: url.href, status: 307, statusText: "", fields: { location: "http://mcp.example/mcp" } }
-    const refused = Refusal.redirect(new HttpResponse(head, null), "GET", url)
+    const refused = Refusal.redirect(new HttpResponse(head, null), "GET", url, [])
     assert.deepInclude(refused, { _tag: "RedirectRefused", target: "http://mcp.example" })
   })
 

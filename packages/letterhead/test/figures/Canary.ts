@@ -1,6 +1,6 @@
 /**
- * F50 over every row that Letterhead meets by itself: whatever goes wrong, a secret is in no log, span, error, argument
- * list or file but the secret store. Here are the secrets, one for each place where one can stand: in what a helper
+ * F50 over the other rows: whatever goes wrong, a secret is in no log, span, metric, error, output, argument list or file
+ * but the secret store. Here are the secrets, one for each place where one can stand: in what a helper
  * prints, a header, a variable, a URL, the environment that an entry adds, a file, an exception, an incoming header, the
  * secret store.
  */
@@ -27,7 +27,11 @@ export const IN_FILE = "canary83e6b2file"
 export const THROWN = "canaryd90c35thrown"
 export const INCOMING = "canary6e12a8incoming"
 export const STORED = "canaryf57b04stored"
-export const SECRETS = [PRINTED, HEADER, VARIABLE, IN_URL, ADDED, IN_FILE, THROWN, INCOMING, STORED]
+/** One that JSON, a URL and a form each write otherwise. */
+export const QUOTED = `canary3e"8\\d1/f 5+b&quoted`
+/** In what is sent as base64. */
+export const PASSWORD = "canaryb81c0epassword"
+export const SECRETS = [PRINTED, HEADER, VARIABLE, IN_URL, ADDED, IN_FILE, THROWN, INCOMING, STORED, QUOTED, PASSWORD]
 
 /** Milliseconds for a test of many processes. */
 export const TIMEOUT = 120_000
@@ -56,6 +60,8 @@ export const scene = Effect.gen(function* () {
     })
   return { folder, state, write, layerWith, evidence: yield* Evidence.make }
 })
+
+export type Scene = Effect.Success<typeof scene>
 
 /** A call that hooks are asked about. */
 export const CALL: CallContext = {

@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Metric from "effect/Metric"
 import * as Redacted from "effect/Redacted"
 import {
   ADDED,
@@ -9,7 +10,9 @@ import {
   INCOMING,
   IN_FILE,
   IN_URL,
+  PASSWORD,
   PRINTED,
+  QUOTED,
   SECRETS,
   STORED,
   THROWN,
@@ -18,6 +21,14 @@ import {
 } from "./Canary.ts"
 
 const ENCODED = "canary2a9c6fencoded"
+const COUNTED = "canary70be4dcounted"
+const CUT = "canary95ad18cut0off"
+const QUOTED_BY = [
+  (text: string) => JSON.stringify(text),
+  encodeURIComponent,
+  (text: string) => new URLSearchParams([["key", text]]).toString(),
+  (text: string) => Buffer.from(text).toString("hex")
+]
 
 describe.concurrent("the evidence", () => {
   it.live("would show a secret in every channel, so that finding none means something", () =>
@@ -41,9 +52,17 @@ describe.concurrent("the evidence", () => {
           )
         })
       )
+      evidence.keepOutput("a command", PASSWORD)
+      evidence.keepOutput("a command", CUT.slice(0, -3))
+      yield* evidence.observe("metric", Metric.update(Metric.counter("of_evidence", { description: COUNTED }), 1))
+      for (const [index, quote] of QUOTED_BY.entries()) {
+        const other = `${QUOTED}${index}`
+        evidence.keepOutput("a command", quote(other))
+        assert.isNotEmpty(evidence.find([other]), quote(other))
+      }
       write("file", IN_FILE)
       yield* evidence.keepFiles(folder)
-      for (const secret of [...SECRETS, ENCODED]) assert.isNotEmpty(evidence.find([secret]), secret)
+      for (const secret of [...SECRETS, ENCODED, COUNTED, CUT]) assert.isNotEmpty(evidence.find([secret]), secret)
       assert.deepStrictEqual(evidence.find(["canary of a redacted value"]), [])
     })
   )

@@ -1,12 +1,13 @@
 /**
  * Everything that an effect lets out, kept so that a test can look for a secret in it: logs of every level in each
- * format, spans with their attributes, events and failures, errors as a program might print them, the argument lists of
- * the processes it started, and files. Linux only: processes are looked at in /proc.
+ * format, spans with their attributes, events and failures, metrics, errors as a program might print them, what was printed,
+ * the argument lists of the processes it started, and files. Linux only: processes are looked at in /proc.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Logger from "effect/Logger"
+import * as Metric from "effect/Metric"
 import * as References from "effect/References"
 import type * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
@@ -14,13 +15,15 @@ import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { inspect } from "node:util"
 
-export type Channel = "log" | "span" | "error" | "result" | "arguments" | "file"
+export type Channel = "log" | "span" | "error" | "result" | "arguments" | "file" | "metric" | "output"
 
 export interface Evidence {
   /** Runs an effect, keeps what it lets out, and gives its exit. */
   readonly observe: <A, E, R>(what: string, effect: Effect.Effect<A, E, R>) => Effect.Effect<Exit.Exit<A, E>, never, R>
   /** Keeps every file of a folder. */
   readonly keepFiles: (folder: string) => Effect.Effect<void>
+  /** Keeps what a process printed. */
+  readonly keepOutput: (what: string, text: string) => void
   /** How many things were kept of each kind. */
   readonly counts: () => Readonly<Record<Channel, number>>
   /** Where one of the texts is, with what stands around it; empty where there is none. */
@@ -71,6 +74,13 @@ export const make: Effect.Effect<Evidence, never, Scope.Scope> = Effect.gen(func
           else keep("result", what, `${inspect(exit.value, DEEP)} ${json(exit.value)} ${String(exit.value)}`)
         })
       ),
+      Effect.tap(
+        Effect.map(Metric.snapshot, (metrics) => {
+          for (const { attributes, description, id, state } of metrics) {
+            keep("metric", what, `${id} ${description ?? ""} ${inspect(attributes, DEEP)} ${inspect(state, DEEP)}`)
+          }
+        })
+      ),
       Effect.provide(Logger.layer([logger])),
       Effect.provideService(References.MinimumLogLevel, "All"),
       Effect.provideService(Tracer.MinimumTraceLevel, "All"),
@@ -96,9 +106,10 @@ export const make: Effect.Effect<Evidence, never, Scope.Scope> = Effect.gen(func
           if (name.isFile()) keep("file", file, `${file}\n${readFileSync(file, "latin1")}`)
         }
       }),
+    keepOutput: (what, text) => keep("output", what, text),
     counts: () => {
       keepSpans()
-      const counts = { log: 0, span: 0, error: 0, result: 0, arguments: 0, file: 0 }
+      const counts = { log: 0, span: 0, error: 0, result: 0, arguments: 0, file: 0, metric: 0, output: 0 }
       for (const { channel } of kept.values()) counts[channel]++
       return counts
     },
@@ -118,10 +129,24 @@ export const make: Effect.Effect<Evidence, never, Scope.Scope> = Effect.gen(func
 
 const DEEP = { depth: null, showHidden: true, maxArrayLength: null, maxStringLength: null } as const
 
-/** A secret as it is, and as base64 would show its middle at each of the three offsets. */
+/** Characters of a secret that give it away, at either end. */
+const PART = 12
+
+/**
+ * A secret as it is, what would be left of it where a text is cut, as JSON and as a URL would escape it, in hexadecimal
+ * digits, and as base64 would show its middle at each of the three offsets.
+ */
 const forms = (secret: string): ReadonlyArray<string> => [
-  secret,
-  ...[0, 1, 2].map((offset) => Buffer.from(secret.slice(offset)).toString("base64").slice(0, 12))
+  ...new Set([
+    secret,
+    secret.slice(0, PART),
+    secret.slice(-PART),
+    JSON.stringify(secret).slice(1, -1),
+    encodeURIComponent(secret),
+    new URLSearchParams([["", secret]]).toString().slice(1),
+    Buffer.from(secret).toString("hex"),
+    ...[0, 1, 2].map((offset) => Buffer.from(secret.slice(offset)).toString("base64").slice(0, PART))
+  ])
 ]
 
 /** A cause in every way in which a program may print it. */
