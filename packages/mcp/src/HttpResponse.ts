@@ -80,6 +80,11 @@ export class HttpResponse implements Response {
     return "Response"
   }
 
+  /** What `headers` are made of. */
+  get fields(): Fields {
+    return this.#head.fields
+  }
+
   /** The text of one field, its values joined by commas; without making `headers`. */
   field(name: string): string | undefined {
     const value = this.#head.fields[name]
@@ -104,6 +109,12 @@ export class HttpResponse implements Response {
 
   async json(): Promise<unknown> {
     return JSON.parse(textOf(await this.#bytes()))
+  }
+
+  /** As `bytes`, without copying them; what they are a part of is the socket's. */
+  async view(): Promise<Uint8Array> {
+    const { buffer, byteLength, byteOffset } = await this.#bytes()
+    return new Uint8Array(buffer, byteOffset, byteLength)
   }
 
   async bytes(): Promise<Uint8Array<ArrayBuffer>> {
