@@ -38,7 +38,7 @@ describe.each(REVISIONS)("a connection that signs in, %s", { concurrent: true },
   it.each([...required, ...others])("passes %s, with its headers on every request", async (scenario) => {
     const outcome = await Suite.run("signing-in", scenario, revision, { force: others.includes(scenario) })
     const { exitCode, failed, passed, stderr, tally } = outcome
-    assert.deepStrictEqual(failed, [])
+    assert.deepStrictEqual(failed, [], stderr)
     assert.isAbove(passed, 0)
     assert.strictEqual(exitCode, 0)
     assert.isAbove(tally.requests, 0)
