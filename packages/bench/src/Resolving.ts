@@ -38,6 +38,11 @@ export interface ResolvingOptions {
 const SOURCES = [1, 2, 3, 6, 12, 25, 50]
 const SESSIONS = [1, 100, 10_000]
 const SERVERS = [1, 10, 100]
+/**
+ * Contexts in each row by sessions, however few there are of those: one for each request that came to the runtime. Else
+ * the row with one session would have the one object that it reads at hand in the processor's cache, and the others not.
+ */
+const REQUESTS = Math.max(...SESSIONS)
 
 /** Rows by number of sources, of sessions and of servers, measured in turns from either end. */
 export const resolving = (options: ResolvingOptions = {}): Promise<ReadonlyArray<ResolvingRow>> =>
@@ -60,7 +65,7 @@ const measured = Effect.fnUntraced(function* ({ rounds = 1_001 }: ResolvingOptio
     add(`${count} settled ${count === 1 ? "source" : "sources"}`, connections, contextsOf(100))
   }
   add("six kinds", yield* sixKinds(1), contextsOf(100))
-  for (const count of SESSIONS) add(`six kinds, sessions: ${count}`, yield* sixKinds(1), contextsOf(count))
+  for (const count of SESSIONS) add(`six kinds, sessions: ${count}`, yield* sixKinds(1), contextsOf(count, REQUESTS))
   for (const count of SERVERS) add(`six kinds, servers: ${count}`, yield* sixKinds(count), contextsOf(100))
 
   // What is asked before the first call, such as whether incoming headers may pass, is asked here; the rest warms up.
@@ -107,8 +112,13 @@ const callOf = (context: CallContext, call: number): CallContext => ({
   tool: "echo"
 })
 
-const contextsOf = (count: number): ReadonlyArray<CallContext> =>
-  sessions(count).map((session: Session) => contextOf(session))
+/** So many contexts of so many sessions, by turns; default: one of each. */
+const contextsOf = (count: number, contexts = count): ReadonlyArray<CallContext> => {
+  const made: ReadonlyArray<Session> = sessions(count)
+  return Array.from({ length: contexts }, (_, index) => made[index % count]).flatMap((session) =>
+    session === undefined ? [] : [contextOf(session)]
+  )
+}
 
 const connect = (servers: number) =>
   Effect.flatMap(HeaderResolver.HeaderResolver, (resolver) =>
