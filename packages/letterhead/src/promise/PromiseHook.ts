@@ -20,12 +20,13 @@ export const callHook = (hook: PromiseHook): CallHook => ({
     const output: HookOutput = { headers: { ...headers } }
     try {
       const answer = hook[HOOK_KEY](input, output)
-      return answer === undefined
-        ? Effect.succeed(changes(headers, output))
-        : Effect.map(
-            Effect.promise(() => answer),
-            () => changes(headers, output)
-          )
+      if (answer === undefined) return Effect.succeed(changes(headers, output))
+      // One that rejects before anybody waits for it would end the process, which prints the error as it is.
+      answer.catch(() => undefined)
+      return Effect.map(
+        Effect.promise(() => answer),
+        () => changes(headers, output)
+      )
     } catch (error) {
       return Effect.die(error)
     }

@@ -11,7 +11,7 @@ import type { ServerEntry } from "@letterhead/core/server/ServerEntry"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { chmodSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs"
+import { chmodSync, existsSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Letterhead from "letterhead/Letterhead"
@@ -49,6 +49,9 @@ export const scene = Effect.gen(function* () {
     chmodSync(file, mode)
     return file
   }
+  /** One that runs are using must not change under them. */
+  const writeOnce: typeof write = (name, text, mode) =>
+    existsSync(join(folder, name)) ? join(folder, name) : write(name, text, mode)
   const layerWith = (options: Letterhead.Options = {}) =>
     Letterhead.layer({
       servers: [],
@@ -58,7 +61,7 @@ export const scene = Effect.gen(function* () {
       environment: { PATH: process.env["PATH"], HOME: folder, SECRET: VARIABLE, SPLIT: `${VARIABLE}\r\nX-Other: a` },
       ...options
     })
-  return { folder, state, write, layerWith, evidence: yield* Evidence.make }
+  return { folder, state, write, writeOnce, layerWith, evidence: yield* Evidence.make }
 })
 
 export type Scene = Effect.Success<typeof scene>

@@ -49,9 +49,9 @@ const SENT: Readonly<Record<string, string>> = {
 }
 
 /** An entry all of whose sources supply a secret, one of them in the query of its URL. */
-export const carrier = ({ folder, write }: Scene, url: string, more: EntryOptions = {}) => {
+export const carrier = ({ folder, writeOnce }: Scene, url: string, more: EntryOptions = {}) => {
   const printed = JSON.stringify({ Authorization: SENT["authorization"], "X-Password": SENT["x-password"] })
-  write("secret.txt", IN_FILE)
+  writeOnce("secret.txt", IN_FILE)
   const hook = `export default { "mcp.call.before": async (input, output) => { output.headers["X-Hook"] = "${THROWN}" } }`
   return entry({
     directory: folder,
@@ -63,12 +63,12 @@ export const carrier = ({ folder, write }: Scene, url: string, more: EntryOption
       "X-File": `{file:${folder}/secret.txt}`
     },
     helper: {
-      command: [write("carrier.sh", `#!/bin/sh\necho 'using ${PRINTED}' >&2\necho '${printed}'\n`, 0o755)],
+      command: [writeOnce("carrier.sh", `#!/bin/sh\necho 'using ${PRINTED}' >&2\necho '${printed}'\n`, 0o755)],
       environment: { API_TOKEN: ADDED }
     },
     credentials: [{ name: "API_KEY", headerName: "X-Api-Key", sensitive: true }],
     passthrough: [{ name: "x-incoming" }],
-    hooks: [write("hook.mjs", hook)],
+    hooks: [writeOnce("hook.mjs", hook)],
     connectTimeout: 5_000,
     ...more
   })
