@@ -21,6 +21,7 @@ import type * as Context from "effect/Context"
 import type { Call } from "./Call.ts"
 import type { CallCorrelation, RequestId } from "./CallCorrelation.ts"
 import { carried } from "./CarriedCall.ts"
+import { CLOSE_TIMEOUT, within } from "./Deadline.ts"
 import { ConnectionClosed, type McpErrorReason, PrincipalMismatch } from "./McpError.ts"
 import * as Masking from "./Masking.ts"
 import * as MessageFacts from "./MessageFacts.ts"
@@ -111,7 +112,7 @@ export class CorrelatingTransport implements Transport {
   }
 
   async #close(): Promise<void> {
-    if (this.#cancelling !== undefined) await Promise.allSettled(this.#cancelling)
+    if (this.#cancelling !== undefined) await within(CLOSE_TIMEOUT, Promise.allSettled(this.#cancelling))
     await this.#inner.close()
     this.#correlation.clear()
   }

@@ -23,6 +23,7 @@ import * as Metric from "effect/Metric"
 import type { Call } from "./Call.ts"
 import type { CallCorrelation, RequestId } from "./CallCorrelation.ts"
 import type { Carrier, CarrierKind, Lost } from "./Carrier.ts"
+import { CLOSE_TIMEOUT, within } from "./Deadline.ts"
 import { CallTimedOut, ConnectionClosed, type McpErrorReason } from "./McpError.ts"
 import { isAnswer, isRequest } from "./MessageKind.ts"
 import { Renewal } from "./Renewal.ts"
@@ -47,8 +48,6 @@ export interface RenewableTransportOptions {
   readonly timeout: number
 }
 
-/** Milliseconds that ending the session at the server may take. */
-export const CLOSE_TIMEOUT = 2_000
 /** How often in a row a session is begun that nobody waits for. */
 export const UNASKED_RENEWALS = 10
 
@@ -317,14 +316,3 @@ const isForgotten = ({ transport, kind }: Carrier, error: unknown): boolean =>
   error instanceof SdkHttpError && error.status === 404 && (kind === "sse" || transport.sessionId !== undefined)
 
 const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)))
-
-/** Waits for a promise, whatever comes of it, and no longer than so many milliseconds. */
-const within = async (milliseconds: number, promise: Promise<void> | undefined): Promise<void> => {
-  if (promise === undefined) return
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, milliseconds)
-  })
-  await Promise.race([promise.catch(() => {}), late])
-  clearTimeout(timer)
-}

@@ -371,4 +371,26 @@ describe("the end", () => {
       assert.strictEqual(closed._tag, "Some")
     })
   )
+
+  it.live("nor one that does not answer a cancellation", () =>
+    Effect.gen(function* () {
+      const harness = yield* Harness.make({ era: "legacy" })
+      const isCancellation = ({ rpcMethod }: RecordedRequest) => rpcMethod === "notifications/cancelled"
+      yield* harness.server.respondNext({ hang: "before headers", when: isCancellation })
+      const closed = yield* Effect.timeoutOption(
+        Effect.scoped(
+          Effect.gen(function* () {
+            const connection = yield* harness.connect
+            const slow = connection.callTool("slow", { session: "one", ms: 60_000 })
+            const fiber = yield* Effect.forkChild(slow.pipe(Harness.asSession("one")))
+            yield* Harness.until(Effect.map(harness.server.slowCalls, (calls) => calls.length === 1))
+            yield* Fiber.interrupt(fiber)
+          })
+        ),
+        10_000
+      )
+      assert.strictEqual(closed._tag, "Some")
+      assert.isTrue((yield* harness.server.requests).some(isCancellation))
+    })
+  )
 })
