@@ -13,6 +13,7 @@ import * as Harness from "./support/Harness.ts"
 import { ownerMark } from "./support/Resolver.ts"
 
 const isCall = (request: RecordedRequest) => request.rpcMethod === "tools/call"
+const isCancellation = (request: RecordedRequest) => request.rpcMethod === "notifications/cancelled"
 const isProbe = (request: RecordedRequest) => request.rpcMethod === "server/discover"
 const eras = ["legacy", "modern"] as const
 
@@ -375,7 +376,6 @@ describe("the end", () => {
   it.live("nor one that does not answer a cancellation", () =>
     Effect.gen(function* () {
       const harness = yield* Harness.make({ era: "legacy" })
-      const isCancellation = ({ rpcMethod }: RecordedRequest) => rpcMethod === "notifications/cancelled"
       yield* harness.server.respondNext({ hang: "before headers", when: isCancellation })
       const closed = yield* Effect.timeoutOption(
         Effect.scoped(
