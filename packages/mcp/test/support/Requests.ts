@@ -90,7 +90,7 @@ export const make = Effect.fnUntraced(function* (
   let nextId = 0
   return {
     fetch: requestHeaders.fetch,
-    fetchFor: requestHeaders.fetchFor,
+    fetchFor: (call) => requestHeaders.fetchFor(call),
     owner,
     correlation,
     asked,
