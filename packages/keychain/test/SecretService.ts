@@ -27,13 +27,14 @@ export interface SecretService {
   readonly environment: Readonly<Record<string, string>>
   /** Runs one of the platform's own tools; its standard output and error. */
   readonly tool: (command: string, args: ReadonlyArray<string>, input?: string) => Effect.Effect<string>
+  /** Locks it, and sees to it that it is locked. */
   readonly lock: Effect.Effect<void>
   /** Ends it at once; also done when the scope closes. */
   readonly kill: Effect.Effect<void>
 }
 
-/** Milliseconds for the service to come up. */
-const START_LIMIT = 20_000
+/** Milliseconds for the service to come up, and to be locked. */
+const LIMIT = 20_000
 
 /** A folder that is gone when the test is. */
 export const temporaryDirectory: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
@@ -46,6 +47,12 @@ export const bareEnvironment = (home: string): Readonly<Record<string, string>> 
   PATH: process.env["PATH"] ?? "",
   HOME: home
 })
+
+const until = (condition: Effect.Effect<boolean>) =>
+  Effect.suspend(() => Effect.repeat(Effect.delay(condition, 50), { until: (holds) => holds })).pipe(
+    Effect.timeout(LIMIT),
+    Effect.orDie
+  )
 
 export const start: Effect.Effect<SecretService, never, Scope.Scope> = Effect.gen(function* () {
   const home = yield* temporaryDirectory
@@ -96,21 +103,28 @@ export const start: Effect.Effect<SecretService, never, Scope.Scope> = Effect.ge
       child.stdin?.on("error", () => undefined)
       child.stdin?.end(input)
     })
-  const send = (method: string, args: ReadonlyArray<string>) =>
-    tool("dbus-send", ["--session", "--print-reply", "--dest=org.freedesktop.secrets", PATH, method, ...args])
-
-  const isUp = Effect.map(send("org.freedesktop.Secret.Service.ReadAlias", ["string:default"]), (said) =>
+  const send = (path: string, method: string, args: ReadonlyArray<string>) =>
+    tool("dbus-send", ["--session", "--print-reply", "--dest=org.freedesktop.secrets", path, method, ...args])
+  const isUp = Effect.map(send(PATH, "org.freedesktop.Secret.Service.ReadAlias", ["string:default"]), (said) =>
     said.includes(COLLECTION)
   )
-  yield* Effect.suspend(() => Effect.repeat(Effect.delay(isUp, 50), { until: (up) => up })).pipe(
-    Effect.timeout(START_LIMIT),
-    Effect.orDie
+  yield* until(isUp)
+  // Once, on a busy machine, it was asked for and was not there: it is asked for until it is.
+  const isLocked = Effect.andThen(
+    send(PATH, "org.freedesktop.Secret.Service.Lock", [`array:objpath:${COLLECTION}`]),
+    Effect.map(
+      send(COLLECTION, "org.freedesktop.DBus.Properties.Get", [
+        "string:org.freedesktop.Secret.Collection",
+        "string:Locked"
+      ]),
+      (said) => said.includes("boolean true")
+    )
   )
   return {
     environment,
     tool,
     kill,
-    lock: Effect.asVoid(send("org.freedesktop.Secret.Service.Lock", [`array:objpath:${COLLECTION}`]))
+    lock: Effect.asVoid(until(isLocked))
   }
 })
 
