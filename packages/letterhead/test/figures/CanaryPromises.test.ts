@@ -25,6 +25,7 @@ import {
   scene
 } from "./Canary.ts"
 import { repeating } from "./CanaryRequests.ts"
+import { attempt } from "./Evidence.ts"
 
 const FACTS = { session: "s-1", call: "c-1", incoming: { "x-incoming": INCOMING } }
 
@@ -106,7 +107,7 @@ describe.concurrent("a promise that rejects", () => {
         const stage = yield* scene
         const { evidence } = stage
         const rejects = Effect.fnUntraced(function* (what: string, run: () => Promise<unknown>) {
-          const exit = yield* evidence.observe(what, Effect.tryPromise({ try: run, catch: (error) => error }))
+          const exit = yield* evidence.observe(what, attempt(run))
           assert.isTrue(Exit.isFailure(exit), what)
         })
         yield* Effect.forEach(

@@ -29,6 +29,7 @@ import {
   VARIABLE,
   type Scene
 } from "./Canary.ts"
+import { attempt } from "./Evidence.ts"
 
 /** A call with an incoming header. */
 export const CARRYING: CallContext = { ...CALL, incoming: [{ name: "x-incoming", value: Redacted.make(INCOMING) }] }
@@ -158,7 +159,7 @@ const ofFetch = (kind: Clients.ClientKind): Face => ({
   waits: false,
   open: Effect.fnUntraced(function* (service, url) {
     const fetch = yield* service.fetch("example", CARRYING)
-    yield* Effect.tryPromise({ try: () => fetch(new URL(`${url}?key=${IN_URL}`)), catch: (error) => error })
+    yield* attempt(() => fetch(new URL(`${url}?key=${IN_URL}`)))
     const errors: Array<unknown> = []
     const send = async (): Promise<void> => {
       const patient: typeof fetch = (input, init) =>
@@ -175,7 +176,7 @@ const ofFetch = (kind: Clients.ClientKind): Face => ({
       await transport.send(JSON.parse(BODY))
       await transport.close()
     }
-    return Effect.tryPromise({ try: send, catch: (error) => error }).pipe(
+    return attempt(send).pipe(
       Effect.catch((error) =>
         Effect.failCause(Cause.fromReasons([error, ...errors].map((each) => Cause.makeFailReason(each))))
       )

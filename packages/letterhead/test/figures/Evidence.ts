@@ -35,6 +35,15 @@ const SAMPLING = 4
 /** Characters of a find that are shown on either side. */
 const AROUND = 100
 
+/** What becomes of a promise; it fails with whatever it is that the promise rejects with. */
+export const attempt = <A>(run: () => Promise<A>): Effect.Effect<A, unknown> =>
+  Effect.callback((resume) => {
+    run().then(
+      (value) => resume(Effect.succeed(value)),
+      (error: unknown) => resume(Effect.fail(error))
+    )
+  })
+
 /** Evidence that is gathered as long as the scope. */
 export const make: Effect.Effect<Evidence, never, Scope.Scope> = Effect.gen(function* () {
   const kept = new Map<string, { readonly channel: Channel; readonly what: string; readonly text: string }>()
