@@ -38,23 +38,11 @@ const doneAfter = (milliseconds: number) => (response: ServerResponse) => {
 /** A server of bare bytes. */
 const bytes = (onConnection: (socket: Net.Socket) => void) =>
   Effect.gen(function* () {
-    const sockets = new Set<Net.Socket>()
     const server = Net.createServer((socket) => {
-      sockets.add(socket)
       socket.on("error", () => undefined)
       onConnection(socket)
     })
-    yield* Effect.acquireRelease(
-      Effect.callback<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
-      () =>
-        Effect.callback<void>((resume) => {
-          server.close(() => resume(Effect.void))
-          for (const socket of sockets) socket.destroy()
-        })
-    )
-    const address = server.address()
-    if (address === null || typeof address === "string") return yield* Effect.die(new Error("no port"))
-    return `http://127.0.0.1:${address.port}/mcp`
+    return `http://127.0.0.1:${yield* LoopbackListener.bind(server)}/mcp`
   })
 
 describe("a connection that breaks", () => {

@@ -1,6 +1,7 @@
 import { it } from "@effect/vitest"
 import { SignInFailed, TokenFailed } from "@letterhead/core/headers/HeaderError"
 import type { FetchLike } from "@modelcontextprotocol/client"
+import * as LoopbackListener from "@letterhead/testing/LoopbackListener"
 import * as Effect from "effect/Effect"
 import { readFileSync } from "node:fs"
 import { createServer } from "node:https"
@@ -55,18 +56,13 @@ const tls = (name: string): string =>
   readFileSync(new URL(`../../mcp/test/fixtures/tls/${name}`, import.meta.url), "utf8")
 
 /** The origin of a server whose certificate an authority of ours has signed, for `localhost`. */
-const secured = Effect.acquireRelease(
-  Effect.callback<{ readonly origin: string; readonly close: () => void }>((resume) => {
-    const server = createServer({ key: tls("server.key"), cert: tls("server.pem") }, (_, response) => {
+const secured = Effect.map(
+  LoopbackListener.bind(
+    createServer({ key: tls("server.key"), cert: tls("server.pem") }, (_, response) => {
       LoopbackServer.json(response, { ok: true })
     })
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address()
-      const port = typeof address === "object" && address !== null ? address.port : 0
-      resume(Effect.succeed({ origin: `https://localhost:${port}`, close: () => server.close() }))
-    })
-  }),
-  ({ close }) => Effect.sync(close)
+  ),
+  (port) => `https://localhost:${port}`
 )
 
 const routed = LoopbackServer.make((request, response, origin) => {
@@ -203,7 +199,7 @@ describe("OAuthFetch", () => {
 
   it.live("believes no certificate that nobody vouches for, and a runtime's own dispatcher may vouch", () =>
     Effect.gen(function* () {
-      const { origin } = yield* secured
+      const origin = yield* secured
       const options = { serverUrl: new URL("http://localhost:1/mcp") }
       const strict = yield* OAuthFetch.make(options).pipe(
         Effect.provideService(OAuthFetch.Resolver, () => Promise.resolve(["127.0.0.1"]))

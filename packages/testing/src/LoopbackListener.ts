@@ -1,12 +1,12 @@
 /**
- * An HTTP listener on a free port of 127.0.0.1 that lives as long as its scope.
+ * An HTTP listener, or a server of another kind, on a free port of 127.0.0.1 that lives as long as its scope.
  *
  * At the end of the scope it stops listening and every socket is destroyed, whatever is still being answered on it.
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Http from "node:http"
-import type { AddressInfo, Socket } from "node:net"
+import type * as Net from "node:net"
 
 /** Answers a request; a rejection destroys the request's socket. */
 export type RequestListener = (
@@ -21,14 +21,23 @@ const BODY_LIMIT = 4 * 1024 * 1024
 /** Listens until the scope closes; gives the origin, such as `http://127.0.0.1:41234`. */
 export const listen = (listener: RequestListener): Effect.Effect<string, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const sockets = new Set<Socket>()
     const server = Http.createServer((request, response) => {
       void answer(listener, request, response)
     })
     // Idle connections stay open as long as a client wants to keep them: a test decides when one breaks.
     server.keepAliveTimeout = 0
     server.requestTimeout = 0
-    server.on("connection", (socket) => {
+    return `http://127.0.0.1:${yield* bind(server)}`
+  })
+
+/**
+ * Has a server of Node's, of whichever protocol, listen on a free port of 127.0.0.1 until the scope closes, and destroys
+ * its sockets then; gives the port.
+ */
+export const bind = (server: Net.Server): Effect.Effect<number, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const sockets = new Set<Net.Socket>()
+    server.on("connection", (socket: Net.Socket) => {
       sockets.add(socket)
       socket.once("close", () => sockets.delete(socket))
     })
@@ -43,7 +52,7 @@ export const listen = (listener: RequestListener): Effect.Effect<string, never, 
           for (const socket of sockets) socket.destroy()
         })
     )
-    return `http://127.0.0.1:${portOf(server.address())}`
+    return portOf(server.address())
   })
 
 const answer = async (
@@ -71,7 +80,7 @@ const readBody = async (request: Http.IncomingMessage): Promise<string> => {
   return Buffer.concat(chunks).toString("utf8")
 }
 
-const portOf = (address: string | AddressInfo | null): number => {
+const portOf = (address: string | Net.AddressInfo | null): number => {
   if (address === null || typeof address === "string") throw new Error("the listener has no port")
   return address.port
 }

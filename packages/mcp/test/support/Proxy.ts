@@ -1,6 +1,7 @@
 /** A real HTTP proxy on loopback: it opens tunnels, forwards plain requests, and notes what it was asked. */
-import type * as Scope from "effect/Scope"
+import * as LoopbackListener from "@letterhead/testing/LoopbackListener"
 import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import * as Http from "node:http"
 import * as Net from "node:net"
 import type { Duplex } from "node:stream"
@@ -28,7 +29,6 @@ export const make = Effect.fnUntraced(function* (
   options: ProxyOptions = {}
 ): Effect.fn.Return<Proxy, never, Scope.Scope> {
   const seen: Array<ProxyRequest> = []
-  const sockets = new Set<Duplex>()
   const note = ({ headers, method = "", url = "" }: Http.IncomingMessage) =>
     void seen.push({ method, target: url, headers })
   const server = Http.createServer((request, response) => {
@@ -50,7 +50,6 @@ export const make = Effect.fnUntraced(function* (
   })
   server.on("connect", (request: Http.IncomingMessage, client: Duplex, head: Buffer) => {
     note(request)
-    sockets.add(client)
     client.on("error", () => undefined)
     if (options.refuse !== undefined) {
       client.end(`HTTP/1.1 ${options.refuse} Refused\r\n\r\n`)
@@ -63,19 +62,8 @@ export const make = Effect.fnUntraced(function* (
       upstream.pipe(client)
       client.pipe(upstream)
     })
-    sockets.add(upstream)
+    client.on("close", () => upstream.destroy())
     upstream.on("error", () => client.destroy())
   })
-  server.on("connection", (socket) => void sockets.add(socket))
-  yield* Effect.acquireRelease(
-    Effect.callback<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
-    () =>
-      Effect.callback<void>((resume) => {
-        server.close(() => resume(Effect.void))
-        for (const socket of sockets) socket.destroy()
-      })
-  )
-  const address = server.address()
-  if (address === null || typeof address === "string") return yield* Effect.die(new Error("no port"))
-  return { host: `127.0.0.1:${address.port}`, seen }
+  return { host: `127.0.0.1:${yield* LoopbackListener.bind(server)}`, seen }
 })

@@ -1,9 +1,9 @@
 /** A TLS server on loopback, whose certificate only the test authority vouches for. */
+import * as LoopbackListener from "@letterhead/testing/LoopbackListener"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { readFileSync } from "node:fs"
 import * as Https from "node:https"
-import type { Socket } from "node:net"
 
 const fixture = (name: string): string => readFileSync(new URL(`../fixtures/tls/${name}`, import.meta.url), "utf8")
 
@@ -20,7 +20,6 @@ export const make: Effect.Effect<
   Scope.Scope
 > = Effect.gen(function* () {
   const seen: Array<NodeJS.Dict<string | Array<string>>> = []
-  const sockets = new Set<Socket>()
   const server = Https.createServer(
     { cert: fixture("server.pem"), key: fixture("server.key") },
     (request, response) => {
@@ -28,16 +27,5 @@ export const make: Effect.Effect<
       response.writeHead(200, { "content-type": "application/json" }).end("{}")
     }
   )
-  server.on("connection", (socket: Socket) => void sockets.add(socket))
-  yield* Effect.acquireRelease(
-    Effect.callback<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
-    () =>
-      Effect.callback<void>((resume) => {
-        server.close(() => resume(Effect.void))
-        for (const socket of sockets) socket.destroy()
-      })
-  )
-  const address = server.address()
-  if (address === null || typeof address === "string") return yield* Effect.die(new Error("no port"))
-  return { origin: `https://127.0.0.1:${address.port}`, seen }
+  return { origin: `https://127.0.0.1:${yield* LoopbackListener.bind(server)}`, seen }
 })

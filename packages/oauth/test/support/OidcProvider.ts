@@ -1,4 +1,5 @@
 /** oidc-provider as the authorization server of a loopback MCP server, and a person who signs in and consents there. */
+import * as LoopbackListener from "@letterhead/testing/LoopbackListener"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { createServer } from "node:http"
@@ -19,18 +20,7 @@ export const make = ({ clients = [], resource }: ProviderOptions): Effect.Effect
   Effect.gen(function* () {
     let handle: ReturnType<Provider["callback"]> | undefined
     const server = createServer((request, response) => void handle?.(request, response))
-    yield* Effect.acquireRelease(
-      Effect.callback<void>((resume) => {
-        server.listen(0, "127.0.0.1", () => resume(Effect.void))
-      }),
-      () =>
-        Effect.sync(() => {
-          server.close()
-          server.closeAllConnections()
-        })
-    )
-    const address = server.address()
-    const issuer = `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`
+    const issuer = `http://127.0.0.1:${yield* LoopbackListener.bind(server)}`
     const provider = new Provider(issuer, {
       clients,
       scopes: ["openid", "offline_access", "read", "write"],

@@ -4,9 +4,12 @@
  * Every token holds {@link CANARY}, so that one that is shown anywhere can be found.
  */
 import { createHash } from "node:crypto"
-import { createServer, type ServerResponse } from "node:http"
+import type { ServerResponse } from "node:http"
+import * as LoopbackListener from "@letterhead/testing/LoopbackListener"
 import * as LoopbackServer from "@letterhead/testing/LoopbackServer"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
 
 /** A part of each token, code and client secret. */
 export const CANARY = "canary-of-a-token-3d71"
@@ -106,31 +109,10 @@ export const make = Effect.fnUntraced(function* (behaviour: Behaviour = {}) {
     }
   }
 
-  const { origin, stop } = yield* Effect.acquireRelease(
-    Effect.callback<{ readonly origin: string; readonly stop: () => void }>((resume) => {
-      const server = createServer((request, response) => {
-        const chunks: Array<Buffer> = []
-        request.on("data", (chunk: Buffer) => chunks.push(chunk))
-        request.on("end", () =>
-          answer(
-            new URL(request.url ?? "", `http://${request.headers.host}`),
-            Buffer.concat(chunks).toString(),
-            response
-          )
-        )
-      })
-      const stop = () => {
-        server.close()
-        server.closeAllConnections()
-      }
-      server.listen(0, "127.0.0.1", () => {
-        const address = server.address()
-        const port = typeof address === "object" && address !== null ? address.port : 0
-        resume(Effect.succeed({ origin: `http://127.0.0.1:${port}`, stop }))
-      })
-    }),
-    ({ stop }) => Effect.sync(stop)
-  )
+  const listening = yield* Scope.fork(yield* Effect.scope)
+  const origin = yield* LoopbackListener.listen((request, response, body) =>
+    answer(new URL(request.url ?? "", `http://${request.headers.host}`), body, response)
+  ).pipe(Scope.provide(listening))
   yield* mcp.demand((headers) =>
     accessTokens.has((headers.get("authorization") ?? "").replace(/^Bearer /, ""))
       ? undefined
@@ -150,7 +132,7 @@ export const make = Effect.fnUntraced(function* (behaviour: Behaviour = {}) {
     /** The kinds of tokens that were revoked, in order. */
     revoked,
     /** The authorization server is not there any more. */
-    stop: Effect.sync(stop)
+    stop: Scope.close(listening, Exit.void)
   }
 })
 

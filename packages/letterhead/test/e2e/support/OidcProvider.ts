@@ -73,18 +73,7 @@ const providerOf = (issuer: string, resource: string) =>
 const serve = Effect.fnUntraced(function* (make: (origin: string) => Provider) {
   let handle: ReturnType<Provider["callback"]> | undefined
   const server = createServer((request, response) => void handle?.(request, response))
-  yield* Effect.acquireRelease(
-    Effect.callback<void>((resume) => {
-      server.listen(0, "127.0.0.1", () => resume(Effect.void))
-    }),
-    () =>
-      Effect.sync(() => {
-        server.close()
-        server.closeAllConnections()
-      })
-  )
-  const address = server.address()
-  const origin = `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`
+  const origin = `http://127.0.0.1:${yield* LoopbackListener.bind(server)}`
   const provider = make(origin)
   handle = provider.callback()
   return { origin, provider }
