@@ -3,22 +3,18 @@
  */
 import type { TrustGate } from "@letterhead/core/trust/TrustGate"
 import { StdioPrograms } from "@letterhead/mcp/StdioPrograms"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as LateService from "./LateService.ts"
+
+const processes = Effect.map(
+  Effect.promise(() => import("./ProgramProcesses.ts")),
+  ({ layer }) => layer
+)
 
 export const layer: Layer.Layer<StdioPrograms, never, TrustGate> = Layer.effect(
   StdioPrograms,
-  Effect.gen(function* () {
-    const scope = yield* Effect.scope
-    const requirements = yield* Effect.context<TrustGate>()
-    const programs = yield* Effect.promise(() => import("./ProgramProcesses.ts")).pipe(
-      Effect.flatMap((processes) => Layer.buildWithScope(processes.layer, scope)),
-      Effect.map((built) => Context.get(built, StdioPrograms)),
-      Effect.provideContext(requirements),
-      Effect.uninterruptible,
-      Effect.cached
-    )
-    return { start: (entry) => Effect.flatMap(programs, (loaded) => loaded.start(entry)) }
-  })
+  Effect.map(LateService.make(StdioPrograms, processes), (programs) => ({
+    start: (entry) => Effect.flatMap(programs, (loaded) => loaded.start(entry))
+  }))
 )

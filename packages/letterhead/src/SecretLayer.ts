@@ -7,11 +7,11 @@
 import { layerFile, SecretStore } from "@letterhead/core/secrets/SecretStore"
 import type { Environment } from "@letterhead/core/server/Environment"
 import { McpConfig } from "@letterhead/core/server/McpConfig"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import type * as Path from "effect/Path"
+import * as LateService from "./LateService.ts"
 
 export interface SecretOptions {
   /** Absolute folder of the person's own. */
@@ -29,21 +29,14 @@ export const layer = (
     SecretStore,
     Effect.gen(function* () {
       const config = yield* McpConfig
-      const scope = yield* Effect.scope
-      const platform = yield* Effect.context<FileSystem.FileSystem | Path.Path>()
       const { directory, environment } = options
       const storage = options.storage ?? config.credentialStorage ?? "auto"
       const load = Effect.gen(function* () {
         if (storage === "filesystem") return layerFile({ directory })
         const { layer } = yield* Effect.promise(() => import("@letterhead/keychain/KeychainStore"))
         return layer({ environment, fallback: { directory } })
-      }).pipe(
-        Effect.flatMap((layer) => Layer.buildWithScope(layer, scope)),
-        Effect.map((built) => Context.get(built, SecretStore)),
-        Effect.provideContext(platform),
-        Effect.uninterruptible
-      )
-      const store = yield* Effect.cached(load)
+      })
+      const store = yield* LateService.make(SecretStore, load)
       return {
         get: (key) => Effect.flatMap(store, (loaded) => loaded.get(key)),
         set: (key, value) => Effect.flatMap(store, (loaded) => loaded.set(key, value)),
