@@ -4,9 +4,9 @@
  * A client over this with static headers is what the same client with Letterhead is compared with: what is left of the
  * difference is what the headers of each call cost.
  */
-import * as HttpExchange from "@letterhead/mcp/HttpExchange"
-import { DEFAULTS } from "@letterhead/mcp/HttpLimits"
-import * as HttpRequest from "@letterhead/mcp/HttpRequest"
+import * as HttpExchange from "@letterhead/mcp/http/HttpExchange"
+import { DEFAULTS } from "@letterhead/mcp/http/HttpLimits"
+import * as HttpRequest from "@letterhead/mcp/http/HttpRequest"
 import { Agent } from "undici"
 
 const agent = new Agent({ headersTimeout: 0, bodyTimeout: 0 })

@@ -6,9 +6,9 @@
  * signing in, our listener included, is what a person's runtime has.
  */
 import type { HeaderSource } from "@letterhead/core/sources/HeaderSource"
-import { BrowserLauncher, BrowserMissing } from "@letterhead/oauth/BrowserLauncher"
-import * as BrowserSignIn from "@letterhead/oauth/BrowserSignIn"
-import type { SignIn } from "@letterhead/oauth/SignIn"
+import { BrowserLauncher, BrowserMissing } from "@letterhead/oauth/signin/BrowserLauncher"
+import * as BrowserSignIn from "@letterhead/oauth/signin/BrowserSignIn"
+import type { SignIn } from "@letterhead/oauth/signin/SignIn"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as AuthorizationContext from "./AuthorizationContext.ts"

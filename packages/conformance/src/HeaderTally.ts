@@ -7,7 +7,7 @@
 import { HeaderError } from "@letterhead/core/headers/HeaderError"
 import * as HeaderPatch from "@letterhead/core/headers/HeaderPatch"
 import { type HeaderSource, Rank } from "@letterhead/core/sources/HeaderSource"
-import { RequestObserver, type SentRequest } from "@letterhead/mcp/RequestObserver"
+import { RequestObserver, type SentRequest } from "@letterhead/mcp/http/RequestObserver"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"

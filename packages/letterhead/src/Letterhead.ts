@@ -14,7 +14,7 @@
  * ```
  */
 import type { ConfigError } from "@letterhead/core/server/ConfigError"
-import { CertificateAuthorities } from "@letterhead/mcp/HttpDispatcher"
+import { CertificateAuthorities } from "@letterhead/mcp/http/HttpDispatcher"
 import * as McpTransport from "@letterhead/mcp/McpTransport"
 import * as Layer from "effect/Layer"
 import * as HeaderLayer from "./HeaderLayer.ts"

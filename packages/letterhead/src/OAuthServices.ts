@@ -1,9 +1,9 @@
 /** What `@letterhead/oauth` is made of here: its flow, and the sign-ins of OpenHarness beside those of our own. */
 import { SecretStore } from "@letterhead/core/secrets/SecretStore"
-import { layer as flowLayer, OAuthFlow } from "@letterhead/oauth/OAuthFlow"
+import { layer as flowLayer, OAuthFlow } from "@letterhead/oauth/flow/OAuthFlow"
 import * as OAuthSource from "@letterhead/oauth/OAuthSource"
-import * as OpenHarnessMigration from "@letterhead/oauth/OpenHarnessMigration"
-import { layerNever } from "@letterhead/oauth/SignIn"
+import * as OpenHarnessMigration from "@letterhead/oauth/openharness/OpenHarnessMigration"
+import { layerNever } from "@letterhead/oauth/signin/SignIn"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"

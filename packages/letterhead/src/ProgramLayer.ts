@@ -2,7 +2,7 @@
  * The programs of stdio servers, loaded when the first one is started: most servers are reached over HTTP.
  */
 import type { TrustGate } from "@letterhead/core/trust/TrustGate"
-import { StdioPrograms } from "@letterhead/mcp/StdioPrograms"
+import { StdioPrograms } from "@letterhead/mcp/stdio/StdioPrograms"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as LateService from "./LateService.ts"

@@ -2,7 +2,7 @@
 import * as NodeChildProcessSpawner from "@effect/platform-node/NodeChildProcessSpawner"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
-import * as StdioProcesses from "@letterhead/mcp/StdioProcesses"
+import * as StdioProcesses from "@letterhead/mcp/stdio/StdioProcesses"
 import * as Layer from "effect/Layer"
 import * as ChildProcesses from "./ChildProcesses.ts"
 

@@ -19,14 +19,14 @@ import type { HttpClient } from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as RcMap from "effect/RcMap"
 import * as Scope from "effect/Scope"
-import { EraCache } from "./EraCache.ts"
-import * as HttpDispatcher from "./HttpDispatcher.ts"
+import { EraCache } from "./client/EraCache.ts"
+import * as HttpDispatcher from "./http/HttpDispatcher.ts"
 import type { McpConnection } from "./McpConnection.ts"
 import { ConfigFailed, HeadersFailed, McpError, TransportUnsupported } from "./McpError.ts"
-import { StdioPrograms } from "./StdioPrograms.ts"
+import { StdioPrograms } from "./stdio/StdioPrograms.ts"
 
-export { call, type CallRequestOptions, requestOptions } from "./CallRequest.ts"
-export { RequestObserver, type SentRequest } from "./RequestObserver.ts"
+export { call, type CallRequestOptions, requestOptions } from "./call/CallRequest.ts"
+export { RequestObserver, type SentRequest } from "./http/RequestObserver.ts"
 
 export class McpTransport extends Context.Service<
   McpTransport,
@@ -101,10 +101,10 @@ export const make = Effect.gen(function* () {
   const eras = new EraCache()
   // When first needed, and once: each import of a module costs anew, though it is there.
   const loaded = {
-    SdkConnection: yield* Effect.cached(Effect.promise(() => import("./SdkConnection.ts"))),
-    OpenTransport: yield* Effect.cached(Effect.promise(() => import("./OpenTransport.ts"))),
-    CallFetch: yield* Effect.cached(Effect.promise(() => import("./CallFetch.ts"))),
-    CallHttpClient: yield* Effect.cached(Effect.promise(() => import("./CallHttpClient.ts")))
+    SdkConnection: yield* Effect.cached(Effect.promise(() => import("./client/SdkConnection.ts"))),
+    OpenTransport: yield* Effect.cached(Effect.promise(() => import("./session/OpenTransport.ts"))),
+    CallFetch: yield* Effect.cached(Effect.promise(() => import("./call/CallFetch.ts"))),
+    CallHttpClient: yield* Effect.cached(Effect.promise(() => import("./call/CallHttpClient.ts")))
   }
 
   const lookup = Effect.fnUntraced(function* (key: ConnectionKey) {

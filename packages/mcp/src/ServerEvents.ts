@@ -19,7 +19,7 @@ import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
-import { CALM } from "./Renewal.ts"
+import { CALM } from "./session/Renewal.ts"
 
 /** A list is not what it was: list it again. */
 export interface ListChanged {

@@ -3,9 +3,9 @@
  *
  * Each module is also a subpath of the package, such as `@letterhead/mcp/McpTransport`.
  */
-export * as HttpDispatcher from "./HttpDispatcher.ts"
-export * as HttpLimits from "./HttpLimits.ts"
+export * as HttpDispatcher from "./http/HttpDispatcher.ts"
+export * as HttpLimits from "./http/HttpLimits.ts"
 export type * as McpConnection from "./McpConnection.ts"
 export * as McpError from "./McpError.ts"
 export * as McpTransport from "./McpTransport.ts"
-export * as RequestObserver from "./RequestObserver.ts"
+export * as RequestObserver from "./http/RequestObserver.ts"

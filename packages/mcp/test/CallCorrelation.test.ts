@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Call } from "@letterhead/mcp/Call"
-import { CallCorrelation } from "@letterhead/mcp/CallCorrelation"
+import { Call } from "@letterhead/mcp/call/Call"
+import { CallCorrelation } from "@letterhead/mcp/call/CallCorrelation"
 import { ConnectionClosed } from "@letterhead/mcp/McpError"
 import * as Context from "effect/Context"
 

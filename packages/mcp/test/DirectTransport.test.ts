@@ -11,9 +11,9 @@ import {
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import { Agent } from "undici"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
-import { DirectTransport, type Post } from "../src/DirectTransport.ts"
-import * as HttpExchange from "../src/HttpExchange.ts"
-import * as HttpRequest from "../src/HttpRequest.ts"
+import { DirectTransport, type Post } from "../src/session/DirectTransport.ts"
+import * as HttpExchange from "../src/http/HttpExchange.ts"
+import * as HttpRequest from "../src/http/HttpRequest.ts"
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void
 type SendOptions = NonNullable<Parameters<StreamableHTTPClientTransport["send"]>[1]>

@@ -1,6 +1,6 @@
 /** What is known of a server's era when it is connected to again; fault F85. */
 import { assert, describe, it } from "@effect/vitest"
-import { AGE, type Era, EraCache, ENTRIES } from "@letterhead/mcp/EraCache"
+import { AGE, type Era, EraCache, ENTRIES } from "@letterhead/mcp/client/EraCache"
 import type { Accept } from "@letterhead/testing/LoopbackServer"
 import type { RecordedRequest } from "@letterhead/testing/RecordedRequest"
 import * as Effect from "effect/Effect"

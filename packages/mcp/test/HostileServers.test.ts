@@ -1,6 +1,6 @@
 /** Servers that break off, say too much, or say nothing: what one request puts up with; faults F57 to F60. */
 import { assert, describe, it } from "@effect/vitest"
-import { HEADER_SIZE_LIMIT } from "@letterhead/mcp/HttpDispatcher"
+import { HEADER_SIZE_LIMIT } from "@letterhead/mcp/http/HttpDispatcher"
 import * as LoopbackListener from "@letterhead/testing/LoopbackListener"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"

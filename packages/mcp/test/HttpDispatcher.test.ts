@@ -1,6 +1,6 @@
 /** Proxies and certificate authorities, with a real proxy, a real TLS server and a certificate made for them. */
 import { assert, describe, it } from "@effect/vitest"
-import * as HttpDispatcher from "@letterhead/mcp/HttpDispatcher"
+import * as HttpDispatcher from "@letterhead/mcp/http/HttpDispatcher"
 import * as LoopbackListener from "@letterhead/testing/LoopbackListener"
 import * as RecordingServer from "@letterhead/testing/RecordingServer"
 import * as Effect from "effect/Effect"

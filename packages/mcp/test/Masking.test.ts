@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Masking from "@letterhead/mcp/Masking"
+import * as Masking from "@letterhead/mcp/failure/Masking"
 import { resolvedOf } from "./support/Resolver.ts"
 
 const CANARY = "canary-6f1d2e9c"

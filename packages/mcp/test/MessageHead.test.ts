@@ -1,6 +1,6 @@
 /** Reading a message's head from the ends of its text says the same as parsing it. */
 import { assert, describe, it } from "@effect/vitest"
-import * as MessageHead from "@letterhead/mcp/MessageHead"
+import * as MessageHead from "@letterhead/mcp/message/MessageHead"
 import * as Schema from "effect/Schema"
 
 const RUNS = { arbitrary: { runs: 3_000 } }

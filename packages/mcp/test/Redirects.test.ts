@@ -1,7 +1,7 @@
 /** Redirects of every kind of request with every status, and where headers go at all; faults F43, F44 and F46. */
 import { assert, describe, it } from "@effect/vitest"
-import { HttpResponse } from "@letterhead/mcp/HttpResponse"
-import * as Refusal from "@letterhead/mcp/Refusal"
+import { HttpResponse } from "@letterhead/mcp/http/HttpResponse"
+import * as Refusal from "@letterhead/mcp/failure/Refusal"
 import * as LoopbackListener from "@letterhead/testing/LoopbackListener"
 import * as RecordingServer from "@letterhead/testing/RecordingServer"
 import * as Effect from "effect/Effect"

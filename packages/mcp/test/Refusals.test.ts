@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { HeaderError, TimedOut } from "@letterhead/core/headers/HeaderError"
 import { RequestObserver, type SentRequest } from "@letterhead/mcp/McpTransport"
-import { BODY_LIMIT } from "@letterhead/mcp/Refusal"
+import { BODY_LIMIT } from "@letterhead/mcp/failure/Refusal"
 import { echoAuthorization } from "@letterhead/testing/LoopbackServerFault"
 import * as LoopbackListener from "@letterhead/testing/LoopbackListener"
 import type { RecordedRequest } from "@letterhead/testing/RecordedRequest"

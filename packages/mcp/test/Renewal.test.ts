@@ -1,7 +1,7 @@
 /** When a renewal runs, and for whom. */
 import { assert, describe, it } from "@effect/vitest"
 import { SPREAD } from "@letterhead/core/helper/BackOff"
-import { CALM, Renewal } from "@letterhead/mcp/Renewal"
+import { CALM, Renewal } from "@letterhead/mcp/session/Renewal"
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"

@@ -1,8 +1,8 @@
 /** What is sent again, when, and what never is; faults F56 and F82. */
 import { assert, describe, it } from "@effect/vitest"
 import { none } from "@letterhead/core/headers/ResolvedHeaders"
-import { HttpDispatcher } from "@letterhead/mcp/HttpDispatcher"
-import * as Repetition from "@letterhead/mcp/Repetition"
+import { HttpDispatcher } from "@letterhead/mcp/http/HttpDispatcher"
+import * as Repetition from "@letterhead/mcp/http/Repetition"
 import * as LoopbackListener from "@letterhead/testing/LoopbackListener"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"

@@ -1,7 +1,7 @@
 /** What a server may write into `Retry-After`, and how long is waited then; fault F56. */
 import { assert, describe, it } from "@effect/vitest"
-import { DEFAULTS } from "@letterhead/mcp/HttpLimits"
-import * as RetryAfter from "@letterhead/mcp/RetryAfter"
+import { DEFAULTS } from "@letterhead/mcp/http/HttpLimits"
+import * as RetryAfter from "@letterhead/mcp/http/RetryAfter"
 import * as Schema from "effect/Schema"
 
 const NOW = Date.UTC(1994, 10, 6, 8, 49, 37)

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { StdioLines } from "@letterhead/mcp/StdioLines"
+import { StdioLines } from "@letterhead/mcp/stdio/StdioLines"
 
 const encoder = new TextEncoder()
 

@@ -1,9 +1,9 @@
 /** Where headers go and where they do not: redirects, other URLs, resumed streams, further legs; faults F43 to F46. */
 import { assert, describe, it } from "@effect/vitest"
-import { Call } from "@letterhead/mcp/Call"
-import { CallCorrelation } from "@letterhead/mcp/CallCorrelation"
-import * as HttpDispatcher from "@letterhead/mcp/HttpDispatcher"
-import { RequestHeaders } from "@letterhead/mcp/RequestHeaders"
+import { Call } from "@letterhead/mcp/call/Call"
+import { CallCorrelation } from "@letterhead/mcp/call/CallCorrelation"
+import * as HttpDispatcher from "@letterhead/mcp/http/HttpDispatcher"
+import { RequestHeaders } from "@letterhead/mcp/http/RequestHeaders"
 import { redirect } from "@letterhead/testing/LoopbackServerFault"
 import * as LoopbackListener from "@letterhead/testing/LoopbackListener"
 import type { RecordedRequest } from "@letterhead/testing/RecordedRequest"

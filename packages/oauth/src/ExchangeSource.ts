@@ -22,8 +22,8 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
-import type { FlowTarget } from "./OAuthFlow.ts"
-import { type IssuedTokens, RENEWAL_MARGIN, RENEWAL_MARGIN_PART } from "./TokenRecord.ts"
+import type { FlowTarget } from "./flow/OAuthFlow.ts"
+import { type IssuedTokens, RENEWAL_MARGIN, RENEWAL_MARGIN_PART } from "./token/TokenRecord.ts"
 
 /** Exchanged tokens that are kept at most; the oldest goes first. */
 export const CAPACITY = 1_000

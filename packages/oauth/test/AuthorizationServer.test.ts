@@ -1,7 +1,7 @@
 import { it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { describe, expect } from "vitest"
-import * as AuthorizationServer from "../src/AuthorizationServer.ts"
+import * as AuthorizationServer from "../src/discovery/AuthorizationServer.ts"
 import { discover, make, METADATA, PROTECTED_RESOURCE } from "./support/FaultyAuthorizationServer.ts"
 
 describe("AuthorizationServer.discover", () => {

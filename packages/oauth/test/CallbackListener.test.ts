@@ -1,7 +1,7 @@
 /** Each check of the listener by a real request, and its end by the test's clock. */
 import { assert, describe, it } from "@effect/vitest"
-import * as CallbackListener from "@letterhead/oauth/CallbackListener"
-import { SIGN_IN_LIMIT } from "@letterhead/oauth/SignIn"
+import * as CallbackListener from "@letterhead/oauth/signin/CallbackListener"
+import { SIGN_IN_LIMIT } from "@letterhead/oauth/signin/SignIn"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"

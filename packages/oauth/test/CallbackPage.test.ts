@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { CallbackPage, render } from "@letterhead/oauth/CallbackPage"
+import { CallbackPage, render } from "@letterhead/oauth/signin/CallbackPage"
 import { createHash } from "node:crypto"
 
 const HOSTILE = `<script>alert(1)</script><img src=x onerror='a'>" & ' </title></style>`

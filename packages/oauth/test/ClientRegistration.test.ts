@@ -4,8 +4,8 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { describe, expect } from "vitest"
-import * as ClientRegistration from "../src/ClientRegistration.ts"
-import type { ClientSettings } from "../src/OAuthFlow.ts"
+import * as ClientRegistration from "../src/client/ClientRegistration.ts"
+import type { ClientSettings } from "../src/flow/OAuthFlow.ts"
 import { discover, type Documents, type FaultyServer, make, METADATA } from "./support/FaultyAuthorizationServer.ts"
 
 const SERVER_URL = new URL("http://localhost:1/mcp")

@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs"
 import { createServer } from "node:https"
 import { Agent } from "undici"
 import { describe, expect } from "vitest"
-import * as OAuthFetch from "../src/OAuthFetch.ts"
+import * as OAuthFetch from "../src/http/OAuthFetch.ts"
 import * as LoopbackServer from "./support/LoopbackServer.ts"
 
 /** What a request of this fetch rejects with. */

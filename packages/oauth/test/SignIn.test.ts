@@ -1,5 +1,5 @@
 import { assert, it } from "@effect/vitest"
-import { layerNever, SignIn } from "@letterhead/oauth/SignIn"
+import { layerNever, SignIn } from "@letterhead/oauth/signin/SignIn"
 import * as Effect from "effect/Effect"
 
 it.effect("where nobody can be asked, a sign-in fails with the command that does it, and nothing is prepared", () =>

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { describe, expect } from "vitest"
-import * as UrlPolicy from "../src/UrlPolicy.ts"
+import * as UrlPolicy from "../src/http/UrlPolicy.ts"
 
 const remote = UrlPolicy.make({ serverUrl: new URL("https://mcp.example.com/mcp"), trustedOrigins: [] })
 const local = UrlPolicy.make({ serverUrl: new URL("http://localhost:3000/mcp"), trustedOrigins: [] })

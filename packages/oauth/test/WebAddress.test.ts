@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as WebAddress from "@letterhead/oauth/WebAddress"
+import * as WebAddress from "@letterhead/oauth/signin/WebAddress"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 

@@ -2,7 +2,7 @@
  * The services of a verb. Loading is most of what a short command takes: what needs no connection never loads the MCP
  * SDK, and what needs no sign-in nothing of OAuth.
  */
-import type { SignIn } from "@letterhead/oauth/SignIn"
+import type { SignIn } from "@letterhead/oauth/signin/SignIn"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Terminal from "effect/Terminal"

@@ -60,7 +60,7 @@ const isAuthorization = (name: string): boolean => foldName(name) === "authoriza
 /** What is stored of the sign-in at an entry. */
 export const recordOf = Effect.fnUntraced(function* (entry: ServerEntry) {
   const { evaluate } = yield* Effect.promise(() => import("@letterhead/core/server/ServerUrl"))
-  const TokenRecord = yield* Effect.promise(() => import("@letterhead/oauth/TokenRecord"))
+  const TokenRecord = yield* Effect.promise(() => import("@letterhead/oauth/token/TokenRecord"))
   const key = TokenRecord.keyOf(entry.name, yield* evaluate(entry), LOCAL_PRINCIPAL)
   const store = yield* signInStore
   return yield* Effect.flatMap(store.get(key), TokenRecord.decode)

@@ -1,7 +1,7 @@
 /** F50 for streams: rows F47, F59 and F61. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
-import { DEFAULTS, HttpLimits } from "@letterhead/mcp/HttpLimits"
+import { DEFAULTS, HttpLimits } from "@letterhead/mcp/http/HttpLimits"
 import { withCall } from "@letterhead/core/call/CallContext"
 import { McpTransport } from "@letterhead/mcp/McpTransport"
 import * as LoopbackServer from "@letterhead/testing/LoopbackServer"

@@ -2,7 +2,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Environment } from "@letterhead/core/server/Environment"
 import { TrustGate } from "@letterhead/core/trust/TrustGate"
-import * as StdioProcesses from "@letterhead/mcp/StdioProcesses"
+import * as StdioProcesses from "@letterhead/mcp/stdio/StdioProcesses"
 import * as EntryFixture from "@letterhead/testing/EntryFixture"
 import type { StdioServerFixture } from "@letterhead/testing/StdioServerFixture"
 import * as Cause from "effect/Cause"

@@ -2,7 +2,7 @@
 import * as McpConfig from "@letterhead/core/server/McpConfig"
 import { withCall } from "@letterhead/core/call/CallContext"
 import * as McpTransport from "@letterhead/mcp/McpTransport"
-import * as StdioPrograms from "@letterhead/mcp/StdioPrograms"
+import * as StdioPrograms from "@letterhead/mcp/stdio/StdioPrograms"
 import * as EntryFixture from "@letterhead/testing/EntryFixture"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"

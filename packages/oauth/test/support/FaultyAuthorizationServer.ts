@@ -2,8 +2,8 @@
 import type { FetchLike } from "@modelcontextprotocol/client"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import * as AuthorizationServer from "../../src/AuthorizationServer.ts"
-import * as OAuthFetch from "../../src/OAuthFetch.ts"
+import * as AuthorizationServer from "../../src/discovery/AuthorizationServer.ts"
+import * as OAuthFetch from "../../src/http/OAuthFetch.ts"
 import * as LoopbackServer from "./LoopbackServer.ts"
 
 /** JSON documents by path; `{origin}` in them is the server's. A path without one is 404. */

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Redacted from "effect/Redacted"
-import { type SignInNotice, type SignInPrompt, text } from "@letterhead/oauth/SignInPrompt"
+import { type SignInNotice, type SignInPrompt, text } from "@letterhead/oauth/signin/SignInPrompt"
 
 export interface ScriptedPrompt {
   readonly prompt: Required<SignInPrompt>

@@ -5,11 +5,11 @@
  * context of the call. A fetch answers POST alone, with one JSON body, as a server without streams does.
  */
 import { type CallContext, CurrentCall } from "@letterhead/core/call/CallContext"
-import { carried } from "@letterhead/mcp/CarriedCall"
+import { carried } from "@letterhead/mcp/call/CarriedCall"
 import type { McpConnection } from "@letterhead/mcp/McpConnection"
 import { McpError, PrincipalMismatch } from "@letterhead/mcp/McpError"
 import type { ClientTransport, McpTransport } from "@letterhead/mcp/McpTransport"
-import { RequestFailure } from "@letterhead/mcp/RequestFailure"
+import { RequestFailure } from "@letterhead/mcp/failure/RequestFailure"
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientError from "effect/http/HttpClientError"

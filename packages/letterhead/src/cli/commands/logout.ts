@@ -47,7 +47,7 @@ const signOut = Effect.fnUntraced(function* (server: string, wantsRevoked: boole
   const output = yield* Output
   const config = yield* McpConfig
   const entry = config.servers.get(server)
-  const { FIELD } = yield* Effect.promise(() => import("@letterhead/oauth/TokenRecord"))
+  const { FIELD } = yield* Effect.promise(() => import("@letterhead/oauth/token/TokenRecord"))
   const store = yield* SecretStore
   const stored = (yield* store.list).filter(
     (secret) => secret.principal === LOCAL_PRINCIPAL && secret.server === server && isOfSignIn(secret.field)
@@ -129,8 +129,8 @@ const onlyOriginOf = Effect.fnUntraced(function* (server: string, stored: Readon
 /** Whether the authorization server made the tokens void. */
 const revoked = Effect.fnUntraced(function* (key: SecretKey, entry: ServerEntry | undefined) {
   const store = yield* SecretStore
-  const { decode } = yield* Effect.promise(() => import("@letterhead/oauth/TokenRecord"))
-  const { revoke } = yield* Effect.promise(() => import("@letterhead/oauth/Revocation"))
+  const { decode } = yield* Effect.promise(() => import("@letterhead/oauth/token/TokenRecord"))
+  const { revoke } = yield* Effect.promise(() => import("@letterhead/oauth/grant/Revocation"))
   const record = Option.getOrUndefined(yield* Effect.flatMap(store.get(key), decode))
   if (record?._tag !== "SignedIn") return false
   const { principal, server } = key
@@ -154,7 +154,7 @@ const settingsOf = Effect.fnUntraced(function* (entry: ServerEntry) {
 
 /** Leaves a mark where OpenHarness is signed in, since its sign-in would otherwise be used again at the next call. */
 const disown = Effect.fnUntraced(function* (server: string, origin: string) {
-  const TokenRecord = yield* Effect.promise(() => import("@letterhead/oauth/TokenRecord"))
+  const TokenRecord = yield* Effect.promise(() => import("@letterhead/oauth/token/TokenRecord"))
   const key = { principal: LOCAL_PRINCIPAL, origin, server, field: TokenRecord.FIELD }
   const merged = yield* signInStore
   const found = yield* Effect.flatMap(merged.get(key), TokenRecord.decode)

@@ -1,6 +1,6 @@
 /** What the demo saw: what was sent, beside what arrived. Values are masked before they get here. */
 import { foldName } from "@letterhead/core/headers/HeaderField"
-import type { SentRequest } from "@letterhead/mcp/RequestObserver"
+import type { SentRequest } from "@letterhead/mcp/http/RequestObserver"
 import type { RecordedRequest } from "@letterhead/testing/RecordedRequest"
 import * as Redacted from "effect/Redacted"
 import { mask } from "../../MaskedValue.ts"

@@ -35,7 +35,7 @@ const show = Effect.fnUntraced(function* (server: string) {
     const description = record === undefined ? "nobody is signed in" : `the sign-in is over: ${record.reason}`
     return yield* new HeaderError({ server, reason: new SignInRequired({ server, description }) })
   }
-  const TokenClaims = yield* Effect.promise(() => import("@letterhead/oauth/TokenClaims"))
+  const TokenClaims = yield* Effect.promise(() => import("@letterhead/oauth/token/TokenClaims"))
   const now = yield* Clock.currentTimeMillis
   const claims = Option.getOrUndefined(TokenClaims.decode(record.accessToken))
   const { clientId, expiresAt, issuer, resource, scope, tokenType } = record

@@ -1,0 +1,318 @@
+/**
+ * The fetch of one connection: puts the right headers on each request, answers 401 and 403 itself, so that the SDK
+ * never sees them, and sends again what may be sent again.
+ *
+ * Guarantees (design rules 2, 4 and 6): headers go to the endpoint of the entry and nowhere else, neither across a
+ * redirect nor to another path; what the SDK sets wins; they are resolved anew for each attempt; a request is sent more
+ * than once only after a refused credential was renewed, or where to send it twice is the same as once; a request whose
+ * call ended meanwhile is not sent. A request of which it cannot be told whose it is fails instead of being sent.
+ */
+import { CurrentCall } from "@letterhead/core/call/CallContext"
+import type { ConnectionHeaders } from "@letterhead/core/HeaderResolver"
+import type { HeaderError } from "@letterhead/core/headers/HeaderError"
+import { ResolvedHeaders } from "@letterhead/core/headers/ResolvedHeaders"
+import type { FetchLike } from "@modelcontextprotocol/client"
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import type { Dispatcher } from "undici"
+import type { Call } from "../call/Call.ts"
+import type { CallCorrelation } from "../call/CallCorrelation.ts"
+import type { Post } from "../session/DirectTransport.ts"
+import { proxyOf } from "./HttpDispatcher.ts"
+import * as HttpExchange from "./HttpExchange.ts"
+import { HttpLimits } from "./HttpLimits.ts"
+import * as HttpRequest from "./HttpRequest.ts"
+import type { HttpResponse } from "./HttpResponse.ts"
+import * as Masking from "../failure/Masking.ts"
+import { HeadersFailed, ProtocolFailed, RedirectRefused } from "../McpError.ts"
+import * as Refusal from "../failure/Refusal.ts"
+import * as Repetition from "./Repetition.ts"
+import { RequestFailure } from "../failure/RequestFailure.ts"
+import { nobody, RequestObserver } from "./RequestObserver.ts"
+import * as RequestSubject from "./RequestSubject.ts"
+
+export interface RequestHeadersOptions {
+  readonly server: string
+  readonly headers: ConnectionHeaders
+  readonly correlation: CallCorrelation
+  /** The connection's own call. */
+  readonly owner: Call
+  readonly dispatcher: Dispatcher
+  /** Ends every request of {@link RequestHeaders.fetch} and {@link RequestHeaders.fetchFor}. Default: nothing does. */
+  readonly closed?: AbortSignal
+  /**
+   * Where headers go: to the path of the entry's URL alone, or, for HTTP+SSE, whose server names another one to send
+   * to, to each path of its origin but those under `/.well-known/`. Default: `endpoint`.
+   */
+  readonly paths?: "endpoint" | "origin"
+}
+
+/** Where a request goes. */
+interface Target {
+  readonly url: URL
+  readonly origin: string
+  /** With the query. */
+  readonly path: string
+}
+
+/** One request, whatever becomes of it. */
+interface Sending {
+  readonly target: Target
+  readonly request: HttpRequest.HttpRequest
+  readonly subject: RequestSubject.RequestSubject
+  /** What ends it. */
+  readonly signals: ReadonlyArray<AbortSignal>
+}
+
+export class RequestHeaders {
+  readonly #options: RequestHeadersOptions
+  readonly #endpoint: Target
+  readonly #limits: HttpLimits
+  readonly #proxy: string | undefined
+  /** What of the endpoint's query no error may show. */
+  readonly #query: Masking.Sent | undefined
+
+  constructor(options: RequestHeadersOptions) {
+    this.#options = options
+    this.#endpoint = targetOf(options.headers.url)
+    this.#query = Masking.queryOf(options.headers.url)
+    this.#limits = options.owner.service(HttpLimits)
+    this.#proxy = proxyOf(options.dispatcher, options.headers.url)
+  }
+
+  /** What the SDK's transport calls for each request: whose it is, the ids in it say. */
+  readonly fetch: FetchLike = (input, init = {}) => this.#fetch(input, init, undefined)
+
+  /** Sends a request of JSON-RPC to the endpoint; whose it is, its id says. */
+  readonly post: Post = async (message, headers, body, signals) => {
+    for (const signal of signals) signal.throwIfAborted()
+    const subject = RequestSubject.ofMessage(message, this.#options.correlation)
+    const request = { method: "POST", headers, body }
+    return this.#send({ target: this.#endpoint, request, subject, signals: [...signals, subject.call.signal] })
+  }
+
+  /** A fetch each of whose requests belongs to this call. */
+  fetchFor(call: Call): FetchLike {
+    return (input, init = {}) => this.#fetch(input, init, call)
+  }
+
+  async #fetch(input: string | URL, init: HttpRequest.Init, bound: Call | undefined): Promise<Response> {
+    const { closed, correlation, owner } = this.#options
+    init.signal?.throwIfAborted()
+    closed?.throwIfAborted()
+    const target = this.#target(input)
+    const reading = HttpRequest.of(init)
+    const request = reading instanceof Promise ? await reading : reading
+    // Neither the endpoint nor what it may name: whatever it is, none of our headers belongs to it.
+    if (!this.#isOurs(target)) {
+      const signals = [init.signal, closed].filter((signal) => signal != null)
+      return this.#write({ target, request, subject: { call: bound ?? owner }, signals }, undefined)
+    }
+    const subject =
+      bound === undefined ? RequestSubject.find(request, correlation, owner) : RequestSubject.of(request, bound)
+    const signals = RequestSubject.signals(subject, init.signal)
+    const sending = { target, request, subject, signals: closed === undefined ? signals : [...signals, closed] }
+    try {
+      return await this.#send(sending)
+    } catch (error) {
+      // The SDK would resume the stream again and again; the reason will be the same.
+      if (subject.resumes === true && error instanceof RequestFailure) subject.call.fail(error.reason)
+      throw error
+    }
+  }
+
+  #target(input: string | URL): Target {
+    const { url } = this.#endpoint
+    if ((typeof input === "string" ? input : input.href) === url.href) return this.#endpoint
+    const target = targetOf(new URL(input))
+    if (target.origin !== url.origin) throw new RequestFailure(new RedirectRefused({ target: target.origin }))
+    return target
+  }
+
+  #isOurs({ url }: Target): boolean {
+    return this.#options.paths === "origin" ? !isWellKnown(url) : url.pathname === this.#endpoint.url.pathname
+  }
+
+  async #send(sending: Sending): Promise<HttpResponse> {
+    const { call, repeatable } = sending.subject
+    const { headers } = this.#options
+    let repetitions = 0
+    let challenged = false
+    for (let attempt = 1; ; attempt += 1) {
+      const effect = headers.resolve(call.context)
+      const resolved = settled(effect) ?? (await this.#run(effect, sending))
+      const answered = await this.#attempt(sending, resolved, attempt)
+      if (answered instanceof RequestFailure) {
+        if (!(await this.#mayRepeat(sending, repetitions, undefined))) throw answered
+        repetitions += 1
+        continue
+      }
+      const sent = this.#query === undefined ? [resolved] : [resolved, this.#query]
+      const refused = Refusal.redirect(answered, sending.request.method, sending.target.url, sent)
+      if (refused !== undefined) throw await failed(answered, new RequestFailure(refused))
+      if (!Refusal.isFinal(answered)) return this.#answer(answered, sending)
+      this.#setWritten(sending, false)
+      const now = call.service(Clock.Clock).currentTimeMillisUnsafe()
+      const reason = await Refusal.reason(answered, resolved, sent, now, this.#proxy)
+      if (!challenged && Refusal.isChallenge(answered)) {
+        challenged = true
+        const response = challengeOf(answered)
+        const decision = await this.#run(headers.challenge(call.context, resolved, response), sending)
+        if (decision === "retry") continue
+      } else if (repeatable === true && Refusal.isPassing(answered)) {
+        if (await this.#mayRepeat(sending, repetitions, reason)) {
+          repetitions += 1
+          continue
+        }
+      }
+      throw new RequestFailure(reason)
+    }
+  }
+
+  /** Sends it once; gives the answer, or why there was none or none that could be read. */
+  async #attempt(sending: Sending, resolved: ResolvedHeaders, attempt: number): Promise<HttpResponse | RequestFailure> {
+    const { subject } = sending
+    // The call may have ended while the headers were resolved or the refusal was answered (fault F82).
+    for (const signal of sending.signals) signal.throwIfAborted()
+    subject.call.remember(resolved)
+    if (this.#query !== undefined) subject.call.remember(this.#query)
+    const observer = subject.call.service(RequestObserver)
+    if (observer !== nobody) observe(observer, this.#options.server, sending, resolved, attempt)
+    try {
+      const response = await this.#write(sending, resolved)
+      // What may be sent again is read here, so that it can be where its body breaks off.
+      if (subject.repeatable === true && response.ok && isJson(response)) await response.load()
+      return response
+    } catch (error) {
+      for (const signal of sending.signals) signal.throwIfAborted()
+      if (subject.repeatable === true && error instanceof RequestFailure && Repetition.isBroken(error)) return error
+      throw error
+    }
+  }
+
+  async #write(sending: Sending, resolved: ResolvedHeaders | undefined): Promise<HttpResponse> {
+    const { target, request, subject, signals } = sending
+    try {
+      return await HttpExchange.send(this.#options.dispatcher, {
+        origin: target.origin,
+        path: target.path,
+        method: request.method,
+        fields: HttpRequest.fieldsOf(request, resolved),
+        body: request.body,
+        signals,
+        limit: this.#limits.answer,
+        silence: subject.watched === true ? this.#limits.silence : 0,
+        // Over HTTP+SSE all answers come by the one stream.
+        ...(this.#options.paths === "origin" ? { awaited: () => this.#options.correlation.size > 0 } : {}),
+        onStart: () => this.#setWritten(sending, true),
+        // Were the stream resumed, the same event would come again.
+        ...(subject.call === this.#options.owner
+          ? {}
+          : { onExceeded: (failure: RequestFailure) => subject.call.fail(failure.reason) })
+      })
+    } catch (error) {
+      for (const signal of signals) signal.throwIfAborted()
+      if (error instanceof RequestFailure) throw error
+      throw new RequestFailure(Refusal.unreachable(error, target.url, this.#proxy))
+    }
+  }
+
+  /** A request is answered with something: at once, or by a stream. */
+  async #answer(response: HttpResponse, { subject }: Sending): Promise<HttpResponse> {
+    // The SDK forgets where a stream stood that it resumes, should it break again before its next event.
+    if (subject.after !== undefined && response.ok && this.#options.paths !== "origin")
+      response.begin(`id: ${subject.after}\ndata:\n\n`)
+    const unanswered = subject.id !== undefined && (response.status === 202 || response.status === 204)
+    if (!unanswered || this.#options.paths === "origin") return response
+    throw await failed(response, new RequestFailure(UNANSWERED[response.status === 202 ? 202 : 204]))
+  }
+
+  #setWritten({ subject }: Sending, written: boolean): void {
+    if (subject.id !== undefined) this.#options.correlation.setWritten(subject.id, written)
+  }
+
+  /** Waits until it may be sent again; `false` where it may not. */
+  async #mayRepeat(
+    sending: Sending,
+    repetitions: number,
+    reason: Parameters<typeof Repetition.wait>[0]
+  ): Promise<boolean> {
+    if (sending.subject.repeatable !== true || repetitions >= this.#limits.retries) return false
+    return this.#run(Repetition.wait(reason, repetitions, this.#limits), sending)
+  }
+
+  async #run<A>(effect: Effect.Effect<A, HeaderError>, { subject, signals }: Sending): Promise<A> {
+    const { call } = subject
+    const signal = signals.length > 1 ? AbortSignal.any([...signals]) : signals[0]
+    const exit = await Effect.runPromiseExitWith(call.services)(
+      Effect.provideService(effect, CurrentCall, call.context),
+      signal === undefined ? {} : { signal }
+    )
+    if (Exit.isSuccess(exit)) return exit.value
+    signal?.throwIfAborted()
+    const error = Cause.findErrorOption(exit.cause)
+    // A defect is shown by no word of its own: it may quote a value.
+    throw new RequestFailure(
+      Option.isSome(error) ? new HeadersFailed({ error: error.value }) : new ProtocolFailed(RESOLVER_BROKEN)
+    )
+  }
+}
+
+const RESOLVER_BROKEN = {
+  code: undefined,
+  description: "the headers could not be put together: a header source broke off unexpectedly"
+}
+
+const unanswered = (status: number) =>
+  new ProtocolFailed({
+    code: undefined,
+    description: `the server answered the request with ${status} and no content; is this the URL of an MCP server?`
+  })
+
+const UNANSWERED = { 202: unanswered(202), 204: unanswered(204) }
+
+const targetOf = (url: URL): Target => ({ url, origin: url.origin, path: `${url.pathname}${url.search}` })
+
+/** Whether a path is one of RFC 8615, however it is written; one that cannot be decoded may be. */
+const isWellKnown = ({ pathname }: URL): boolean => {
+  try {
+    return /^\/+\.well-known(?:\/|$)/i.test(decodeURIComponent(pathname))
+  } catch {
+    return true
+  }
+}
+
+/** The headers, where nothing has to be awaited for them: then no fiber is needed. */
+const settled = (effect: Effect.Effect<ResolvedHeaders, HeaderError>): ResolvedHeaders | undefined =>
+  Exit.isExit(effect) && Exit.isSuccess(effect) && effect.value instanceof ResolvedHeaders ? effect.value : undefined
+
+/** Ends with `failure`, without holding the socket for a body that nobody reads. */
+const failed = async (response: HttpResponse, failure: RequestFailure): Promise<RequestFailure> => {
+  await response.body?.cancel()
+  return failure
+}
+
+const isJson = (response: HttpResponse): boolean =>
+  /^\s*application\/json\b/i.test(response.field("content-type") ?? "")
+
+const challengeOf = (response: HttpResponse) => {
+  const wwwAuthenticate = response.field("www-authenticate")
+  return { status: response.status, ...(wwwAuthenticate === undefined ? {} : { wwwAuthenticate }) }
+}
+
+const observe = (
+  observer: (typeof RequestObserver)["Service"],
+  server: string,
+  { request, subject }: Sending,
+  headers: ResolvedHeaders,
+  attempt: number
+): void => {
+  try {
+    observer({ server, httpMethod: request.method, call: subject.call.context, headers, attempt })
+  } catch {
+    // An observer has no say in the request.
+  }
+}

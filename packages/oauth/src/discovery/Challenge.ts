@@ -1,0 +1,33 @@
+/**
+ * What a `WWW-Authenticate` field says that concerns OAuth (RFC 6750, RFC 9728): the Bearer and DPoP challenges in it.
+ *
+ * It is written by the server, so a URL in it is only carried from here: whether it may be asked is for `UrlPolicy`.
+ */
+import type { Challenge } from "../flow/OAuthFlow.ts"
+
+export interface OAuthChallenge extends Challenge {
+  readonly error?: string
+}
+
+/** The challenge, or `undefined` where the field asks for no token. */
+export const parse = (field: string | undefined): OAuthChallenge | undefined => {
+  const start = field === undefined ? -1 : field.search(SCHEME)
+  if (field === undefined || start < 0) return undefined
+  const parameters = new Map<string, string>()
+  for (const [, name = "", quoted, token] of field.slice(start).matchAll(PARAMETER)) {
+    const key = name.toLowerCase()
+    if (!parameters.has(key)) parameters.set(key, quoted === undefined ? (token ?? "") : quoted.replace(/\\(.)/g, "$1"))
+  }
+  const metadata = parameters.get("resource_metadata")
+  const scope = parameters.get("scope")
+  const error = parameters.get("error")
+  return {
+    ...(metadata === undefined || !URL.canParse(metadata) ? {} : { resourceMetadata: new URL(metadata) }),
+    ...(scope === undefined || scope.trim() === "" ? {} : { scope }),
+    ...(error === undefined ? {} : { error })
+  }
+}
+
+/** At the beginning or after a comma; a quoted text that looks like one is rare, and harmless. */
+const SCHEME = /(?:^|,)\s*(?:bearer|dpop)(?=\s|,|$)/i
+const PARAMETER = /([A-Za-z_][\w-]*)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",]+))/g

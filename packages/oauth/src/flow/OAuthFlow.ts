@@ -1,0 +1,98 @@
+/**
+ * How tokens come to be: what the source of tokens asks of an authorization server and of a person, as a service.
+ *
+ * {@link layer} does what the MCP authorization specification says; it loads that, and the SDK with it, when somebody
+ * signs in or a token is renewed. A test, or a runtime whose tokens come in another way, provides one of its own.
+ */
+import type { HeaderErrorReason } from "@letterhead/core/headers/HeaderError"
+import type { SecretStore } from "@letterhead/core/secrets/SecretStore"
+import type { TokenExchange } from "@letterhead/core/server/ServerEntry"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Redacted from "effect/Redacted"
+import type { SignIn } from "../signin/SignIn.ts"
+import type { IssuedTokens, TokenRecord } from "../token/TokenRecord.ts"
+import type { SignInOver } from "../token/Tokens.ts"
+
+/** What an entry says of signing in, with its templates evaluated. */
+export interface ClientSettings {
+  readonly clientId?: string
+  readonly clientSecret?: Redacted.Redacted
+  readonly callbackPort?: number
+  readonly clientMetadataUrl?: string
+}
+
+/** What a server said when it refused a request. */
+export interface Challenge {
+  readonly resourceMetadata?: URL
+  readonly scope?: string
+}
+
+/** One MCP server, for one principal. */
+export interface FlowTarget {
+  /** The name of the entry. */
+  readonly server: string
+  readonly serverUrl: URL
+  readonly principal: string
+  readonly settings: ClientSettings
+}
+
+/** What a sign-in led to. */
+export interface SignedIn extends IssuedTokens {
+  readonly issuer: string
+  readonly resource: string
+  readonly clientId: string
+}
+
+export class OAuthFlow extends Context.Service<
+  OAuthFlow,
+  {
+    /** Has a person sign in, from discovery to tokens; `scope` is asked for beside what the server names. */
+    readonly signIn: (
+      target: FlowTarget,
+      request: { readonly challenge: Challenge | undefined; readonly scope: string | undefined }
+    ) => Effect.Effect<SignedIn, HeaderErrorReason>
+    /**
+     * Exchanges the refresh token of a record. Fails with `SignInOver` where that is final: it is not taken any more, or
+     * the server names another authorization server, resource or client by now, which then is not asked.
+     */
+    readonly refresh: (
+      target: FlowTarget,
+      record: TokenRecord,
+      challenge: Challenge | undefined
+    ) => Effect.Effect<IssuedTokens, HeaderErrorReason | SignInOver>
+    /** Exchanges the token of a caller at the token endpoint that the entry names (RFC 8693). */
+    readonly exchange: (
+      target: FlowTarget,
+      settings: TokenExchange,
+      request: { readonly subject: Redacted.Redacted; readonly scopes: ReadonlyArray<string> }
+    ) => Effect.Effect<IssuedTokens, HeaderErrorReason>
+  }
+>()("@letterhead/oauth/flow/OAuthFlow") {}
+
+/** The authorization code flow, and token exchange. */
+export const layer: Layer.Layer<OAuthFlow, never, SignIn | SecretStore> = Layer.effect(
+  OAuthFlow,
+  Effect.gen(function* () {
+    const services = yield* Effect.context<SignIn | SecretStore>()
+    const flow = Effect.promise(() => import("./CodeFlow.ts"))
+    return {
+      signIn: (target, request) =>
+        Effect.provideContext(
+          Effect.flatMap(flow, ({ signIn }) => signIn(target, request)),
+          services
+        ),
+      refresh: (target, record, challenge) =>
+        Effect.provideContext(
+          Effect.flatMap(flow, ({ refresh }) => refresh(target, record, challenge)),
+          services
+        ),
+      exchange: (target, settings, request) =>
+        Effect.flatMap(
+          Effect.promise(() => import("./ExchangeFlow.ts")),
+          ({ exchange }) => exchange(target, settings, request)
+        )
+    }
+  })
+)
