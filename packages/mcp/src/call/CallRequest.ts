@@ -7,9 +7,11 @@
  */
 import { type CallContext, CurrentCall } from "@letterhead/core/call/CallContext"
 import type { Progress } from "@modelcontextprotocol/client"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { Call } from "./Call.ts"
+import * as CallDeadlines from "./CallDeadlines.ts"
 import { type CarriedOptions, carry } from "./CarriedCall.ts"
 import type { CallOptions } from "../McpConnection.ts"
 import { CallTimedOut, McpError } from "../McpError.ts"
@@ -82,29 +84,35 @@ export const invoke = <A>(
     const made = new Call(Context.get(services, CurrentCall), services, options)
     const milliseconds = options.timeout ?? TIMEOUT_DEFAULT
     return Effect.callback<A, unknown>((resume) => {
-      const failed = (error: unknown) => {
+      const fail = (error: unknown) => {
         made.abort()
+        answered()
         resume(Effect.fail(error))
       }
-      try {
-        run(optionsOf(made, options, SDK_TIMEOUT, made.signal)).then((value) => resume(Effect.succeed(value)), failed)
-      } catch (error) {
-        failed(error)
+      const answered = CallDeadlines.start(Context.get(services, Clock.Clock), milliseconds, () =>
+        fail(timedOut(made, destination, milliseconds))
+      )
+      const succeed = (value: A) => {
+        answered()
+        resume(Effect.succeed(value))
       }
-      return Effect.sync(() => made.abort())
-    }).pipe(
-      Effect.timeoutOrElse({
-        duration: milliseconds,
-        orElse: () => {
-          const { method, server, tool } = made.latest ?? {}
-          const operation = method === undefined ? "the call" : tool === undefined ? method : `${method} ${tool}`
-          const reason = new CallTimedOut({ operation, milliseconds })
-          return Effect.fail(new McpError({ server: server ?? destination.server ?? "", reason }))
-        }
-      }),
-      Effect.catch((error) => translate(error, made, destination))
-    )
+      try {
+        run(optionsOf(made, options, SDK_TIMEOUT, made.signal)).then(succeed, fail)
+      } catch (error) {
+        fail(error)
+      }
+      return Effect.sync(() => {
+        made.abort()
+        answered()
+      })
+    }).pipe(Effect.catch((error) => translate(error, made, destination)))
   })
+
+const timedOut = ({ latest }: Call, destination: Destination, milliseconds: number): McpError => {
+  const { method, server = destination.server ?? "", tool } = latest ?? {}
+  const operation = method === undefined ? "the call" : tool === undefined ? method : `${method} ${tool}`
+  return new McpError({ server, reason: new CallTimedOut({ operation, milliseconds }) })
+}
 
 /** The SDK's own timer is kept out of the way: Effect's decides, and it can be tested. */
 export const SDK_TIMEOUT = 2 ** 31 - 1
