@@ -86,12 +86,13 @@ export class ConnectionSources {
   }
 
   /** As `resolve` of `ConnectionHeaders`. */
-  resolve(call: CallContext): Effect.Effect<ResolvedHeaders, HeaderError> {
+  resolve(call: CallContext, before?: ResolvedHeaders): Effect.Effect<ResolvedHeaders, HeaderError> {
     try {
+      const patches = new CallPatches(this.#entry, before)
       const due = this.#kept.some((slot) => this.#isDue(slot))
-      if (due) return Effect.flatMap(this.#renewDue(), () => this.#ask(call, new CallPatches(this.#entry), 0))
+      if (due) return Effect.flatMap(this.#renewDue(), () => this.#ask(call, patches, 0))
       for (const slot of this.#kept) slot.unused = false
-      return this.#ask(call, new CallPatches(this.#entry), 0)
+      return this.#ask(call, patches, 0)
     } catch (defect) {
       // Of a source that throws instead of returning an effect.
       return Exit.die(defect)
@@ -165,7 +166,7 @@ export class ConnectionSources {
       if (Exit.isFailure(others)) return others
       if (others.value.has(slot.source.standsBackFor)) return this.#ask(call, patches, index + 1)
     }
-    const answer = slot.source.resolve(this.#entry, call, patches.soFar)
+    const answer = slot.source.resolve(this.#entry, call, patches.soFar, patches.before)
     if (!isSettled(answer)) {
       return Effect.flatMap(answer, (patch) => this.#ask(call, patches.addOfCall(patch), index + 1))
     }
@@ -219,6 +220,8 @@ export class ConnectionSources {
 
 /** What the sources said for one call, in the order they were asked. */
 class CallPatches {
+  /** What the call was sent with before. */
+  readonly before: ResolvedHeaders | undefined
   readonly #entry: ServerEntry
   #merged: Merged
   /** Not merged yet. */
@@ -226,8 +229,9 @@ class CallPatches {
   /** Whether a source that is asked for each call said something. */
   ofCall = false
 
-  constructor(entry: ServerEntry) {
+  constructor(entry: ServerEntry, before?: ResolvedHeaders) {
     this.#entry = entry
+    this.before = before
     this.#merged = NOTHING
   }
 

@@ -37,9 +37,10 @@ export interface ConnectionHeaders {
    * The headers of one request; renews what has expired.
    *
    * Asks when it is called. Where nothing has to be awaited, what it returns is an `Exit` already (see `isSettled` in
-   * `Settled`), which needs no fiber to be read. It is good for one request: call it anew for each.
+   * `Settled`), which needs no fiber to be read. It is good for one request: call it anew for each. `before` is what the
+   * same call was sent with, for a retry and for the resumption of its stream: hooks do not run again for those.
    */
-  readonly resolve: (call: CallContext) => Effect.Effect<ResolvedHeaders, HeaderError>
+  readonly resolve: (call: CallContext, before?: ResolvedHeaders) => Effect.Effect<ResolvedHeaders, HeaderError>
   /** What to do about a refusal: send once more with what `resolve` gives now, or leave it to the caller. */
   readonly challenge: (
     call: CallContext,
@@ -166,8 +167,8 @@ class SourceHeaders implements ExplainedHeaders {
     this.#sources = sources
   }
 
-  resolve(call: CallContext): Effect.Effect<ResolvedHeaders, HeaderError> {
-    return this.#sources.resolve(call)
+  resolve(call: CallContext, before?: ResolvedHeaders): Effect.Effect<ResolvedHeaders, HeaderError> {
+    return this.#sources.resolve(call, before)
   }
 
   challenge(
@@ -202,8 +203,8 @@ class MeasuredHeaders extends SourceHeaders {
     this.#services = services
   }
 
-  override resolve(call: CallContext): Effect.Effect<ResolvedHeaders, HeaderError> {
-    return Telemetry.measured((asked: CallContext) => super.resolve(asked), this.#services)(call)
+  override resolve(call: CallContext, before?: ResolvedHeaders): Effect.Effect<ResolvedHeaders, HeaderError> {
+    return Telemetry.measured(() => super.resolve(call, before), this.#services)
   }
 }
 

@@ -54,20 +54,18 @@ export const countChallenge = (status: number, exit: Exit.Exit<"retry" | "give u
 }
 
 /** Does what `resolve` does and measures it; what is settled stays so. */
-export const measured =
-  <Call, A, E>(
-    resolve: (call: Call) => Effect.Effect<A, E>,
-    context: Context.Context<never>
-  ): ((call: Call) => Effect.Effect<A, E>) =>
-  (call) => {
-    const clock = Context.get(context, Clock.Clock)
-    const begin = clock.monotonicTimeNanosUnsafe()
-    const note = () => resolveSeconds.updateUnsafe(Number(clock.monotonicTimeNanosUnsafe() - begin) / 1e9, context)
-    const resolving = resolve(call)
-    if (!isSettled(resolving)) return Effect.ensuring(resolving, Effect.sync(note))
-    note()
-    return resolving
-  }
+export const measured = <A, E>(
+  resolve: () => Effect.Effect<A, E>,
+  context: Context.Context<never>
+): Effect.Effect<A, E> => {
+  const clock = Context.get(context, Clock.Clock)
+  const begin = clock.monotonicTimeNanosUnsafe()
+  const note = () => resolveSeconds.updateUnsafe(Number(clock.monotonicTimeNanosUnsafe() - begin) / 1e9, context)
+  const resolving = resolve()
+  if (!isSettled(resolving)) return Effect.ensuring(resolving, Effect.sync(note))
+  note()
+  return resolving
+}
 
 const outcomeOf = (exit: Exit.Exit<unknown, HeaderError>): string => {
   if (Exit.isSuccess(exit)) return "success"

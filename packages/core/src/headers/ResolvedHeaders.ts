@@ -56,6 +56,11 @@ export class ResolvedHeaders {
     return (this.#generations ??= new Map(this.#patches.map(({ source, generation }) => [source, generation])))
   }
 
+  /** What a source said, where it said something. */
+  patchOf(source: string): HeaderPatch | undefined {
+    return this.#patches.findLast((patch) => patch.source === source)
+  }
+
   /** The entry of a field that is sent, by name without regard to case. */
   get(name: string): Provenance | undefined {
     const field = this.#fields.get(name)

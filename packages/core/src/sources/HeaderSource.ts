@@ -57,13 +57,20 @@ export interface HeaderSource {
    */
   readonly standsBackFor?: string
   /**
-   * The fields for a call; `soFar` gives what the sources below yielded, for a hook.
+   * The fields for a call; `soFar` gives what the sources below yielded, for a hook. `before` is what the same call was
+   * sent with, where this is for a retry or the resumption of its stream: a source that is to be asked once per call
+   * gives `before.patchOf(id)` again.
    *
    * A source that can answer at once returns an `Exit`, such as `Exit.succeed(patch)` or `Effect.succeed(patch)`: it is
    * read on the spot. Any other effect is run and awaited, which costs the call a fiber. What has nothing to say is best
    * one and the same empty patch. With lifetime `connection`, `generation` is left 0: the resolver counts.
    */
-  readonly resolve: (entry: ServerEntry, call: CallContext, soFar: SoFar) => Effect.Effect<HeaderPatch, HeaderError>
+  readonly resolve: (
+    entry: ServerEntry,
+    call: CallContext,
+    soFar: SoFar,
+    before?: ResolvedHeaders
+  ) => Effect.Effect<HeaderPatch, HeaderError>
   /**
    * Asked once when the server refused what was sent: whether asking `resolve` again can yield something new.
    *

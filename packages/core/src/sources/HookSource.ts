@@ -56,8 +56,6 @@ interface EntryHooks {
   readonly own: ReadonlyArray<Hook.Hook>
   /** All of them, in order; absent until the modules are loaded. */
   all: ReadonlyArray<Hook.Hook> | undefined
-  /** A retry or resume of a call comes with the same context object; one that a caller made may serve several entries. */
-  readonly applied: WeakMap<CallContext, Answer>
 }
 
 /** The source; modules are loaded only where the trust gate lets them. */
@@ -71,7 +69,7 @@ export const make: Effect.Effect<HeaderSource, never, TrustGate | Path.Path> = E
     const earlier = known.get(entry)
     if (earlier !== undefined) return earlier
     const own = callHooks.flatMap(({ hook, run }) => (CallHooks.concerns(hook, entry) ? [run] : []))
-    const hooks = { own, all: entry.hooks.length === 0 ? own : undefined, applied: new WeakMap() }
+    const hooks = { own, all: entry.hooks.length === 0 ? own : undefined }
     known.set(entry, hooks)
     return hooks
   }
@@ -122,9 +120,7 @@ export const make: Effect.Effect<HeaderSource, never, TrustGate | Path.Path> = E
       if (hook === undefined) {
         const patch = toPatch(entry, headers.changes())
         if (Result.isFailure(patch)) return Exit.fail(patch.failure)
-        const answer = Exit.succeed(patch.success)
-        hooksOf(entry).applied.set(call, answer)
-        return answer
+        return Exit.succeed(patch.success)
       }
       const ran = hook.run({ ...input }, headers, call)
       if (isSettled(ran)) return Exit.isFailure(ran) ? failedIn(entry, ran.cause) : runFrom(index + 1)
@@ -136,11 +132,10 @@ export const make: Effect.Effect<HeaderSource, never, TrustGate | Path.Path> = E
     return runFrom(0)
   }
 
-  const resolve: HeaderSource["resolve"] = (entry, call, soFar) => {
+  const resolve: HeaderSource["resolve"] = (entry, call, soFar, before) => {
     if (call.method === undefined || !HOOKED_METHODS.has(call.method)) return NOTHING
-    const { all, applied } = hooksOf(entry)
-    const before = applied.get(call)
-    if (before !== undefined) return before
+    if (before !== undefined) return Exit.succeed(before.patchOf(ID) ?? HeaderPatch.empty(ID, Rank.hook))
+    const { all } = hooksOf(entry)
     return all === undefined
       ? Effect.flatMap(load(entry), (hooks) => apply(entry, hooks, call, soFar))
       : apply(entry, all, call, soFar)

@@ -2,7 +2,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, it } from "@effect/vitest"
 import type { CallContext } from "@letterhead/core/call/CallContext"
 import * as HeaderPatch from "@letterhead/core/headers/HeaderPatch"
-import { merge } from "@letterhead/core/headers/ResolvedHeaders"
+import { merge, type ResolvedHeaders } from "@letterhead/core/headers/ResolvedHeaders"
 import { type HeaderSource, Rank } from "@letterhead/core/sources/HeaderSource"
 import type { HookPlugin } from "@letterhead/core/sources/HookModule"
 import { HOOK_BUDGET } from "@letterhead/core/sources/Hook"
@@ -57,11 +57,15 @@ const below = (fields: Readonly<Record<string, string>>, source = "static") =>
 const apply = Effect.fnUntraced(function* (
   source: HeaderSource,
   server: ReturnType<typeof entry>,
-  options: { readonly call?: CallContext; readonly under?: HeaderPatch.HeaderPatch } = {}
+  options: {
+    readonly call?: CallContext
+    readonly under?: HeaderPatch.HeaderPatch
+    readonly before?: ResolvedHeaders
+  } = {}
 ) {
   const under = options.under ?? below({})
   const soFar = Exit.succeed(Result.getOrThrow(merge([under])))
-  const patch = yield* source.resolve(server, options.call ?? CALL, () => soFar)
+  const patch = yield* source.resolve(server, options.call ?? CALL, () => soFar, options.before)
   return Result.getOrThrow(merge([under, patch]))
 })
 
@@ -163,10 +167,24 @@ it.effect("a retry of the same call gets the same changes without another run", 
     )
     const source = yield* HookSource.make
     const first = yield* apply(source, server)
-    const retried = yield* apply(source, server)
-    const other = yield* apply(source, server, { call: { ...CALL, callId: "call-2" } })
+    const retried = yield* apply(source, server, { before: first })
+    const resumed = yield* apply(source, server, { before: retried })
+    const other = yield* apply(source, server)
     assert.deepStrictEqual(retried.reveal(), first.reveal())
+    assert.deepStrictEqual(resumed.reveal(), first.reveal())
     assert.notDeepEqual(other.reveal(), first.reveal())
+  }).pipe(Effect.provide(services))
+)
+
+it.effect("hooks that changed nothing do not run again for a retry either", () =>
+  Effect.gen(function* () {
+    const server = yield* hooked(
+      before(`if (globalThis.hookWasHere) output.headers["X-Again"] = "yes"; globalThis.hookWasHere = true`)
+    )
+    const source = yield* HookSource.make
+    const first = yield* apply(source, server)
+    assert.deepStrictEqual((yield* apply(source, server, { before: first })).reveal(), [])
+    assert.deepStrictEqual((yield* apply(source, server)).reveal(), [["X-Again", "yes"]])
   }).pipe(Effect.provide(services))
 )
 

@@ -6,6 +6,7 @@
  * servers: each is the call with facts of its own ({@link Call.asking}), and what ends the call ends them all.
  */
 import type { CallContext } from "@letterhead/core/call/CallContext"
+import type { ResolvedHeaders } from "@letterhead/core/headers/ResolvedHeaders"
 import * as Context from "effect/Context"
 import type { Sent } from "../failure/Masking.ts"
 import type { McpErrorReason } from "../McpError.ts"
@@ -57,6 +58,7 @@ export class Call {
   readonly #known: Context.Context<never>
   readonly #otherwise: Context.Context<never>
   #services: Context.Context<never> | undefined
+  #headers: ResolvedHeaders | undefined
 
   /** What the caller's fiber knew goes before `otherwise`. */
   constructor(
@@ -122,6 +124,18 @@ export class Call {
     return this.#life.sent
   }
 
+  /** What it was sent with last, if it was; its retries and resumptions are sent with the same of its hooks. */
+  get headers(): ResolvedHeaders | undefined {
+    return this.#headers
+  }
+
+  /** It is sent with these headers. */
+  carry(headers: ResolvedHeaders): void {
+    this.#headers = headers
+    this.remember(headers)
+  }
+
+  /** What is to be masked in what comes back. */
   remember(something: Sent): void {
     const { sent } = this.#life
     if (!sent.some((known) => isSame(known, something))) this.#life.sent = [...sent, something].slice(-REMEMBERED)

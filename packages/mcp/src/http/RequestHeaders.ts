@@ -142,7 +142,7 @@ export class RequestHeaders {
     let repetitions = 0
     let challenged = false
     for (let attempt = 1; ; attempt += 1) {
-      const effect = headers.resolve(call.context)
+      const effect = headers.resolve(call.context, call.headers)
       const resolved = settled(effect) ?? (await this.#run(effect, sending))
       const answered = await this.#attempt(sending, resolved, attempt)
       if (answered instanceof RequestFailure) {
@@ -177,7 +177,7 @@ export class RequestHeaders {
     const { subject } = sending
     // The call may have ended while the headers were resolved or the refusal was answered (fault F82).
     for (const signal of sending.signals) signal.throwIfAborted()
-    subject.call.remember(resolved)
+    subject.call.carry(resolved)
     if (this.#query !== undefined) subject.call.remember(this.#query)
     const observer = subject.call.service(RequestObserver)
     if (observer !== nobody) observe(observer, this.#options.server, sending, resolved, attempt)
