@@ -14,6 +14,8 @@ const recording = Effect.gen(function* () {
   return { over, start }
 })
 
+const timers = () => process.getActiveResourcesInfo().filter((resource) => resource === "Timeout").length
+
 describe("the time of a call", () => {
   it.effect("is over after as many milliseconds as it has, each call by itself", () =>
     Effect.gen(function* () {
@@ -78,7 +80,6 @@ describe("the time of a call", () => {
   it.live("keeps nothing alive that nobody waits for", () =>
     Effect.gen(function* () {
       const { start } = yield* recording
-      const timers = () => process.getActiveResourcesInfo().filter((resource) => resource === "Timeout").length
       const before = timers()
       const calls = Array.from({ length: 100 }, (_, index) => start(String(index), 7_654_321))
       assert.strictEqual(timers(), before + 1)

@@ -61,7 +61,7 @@ const ofMcp = (headers: IncomingMessage["headers"]) =>
 const fetch: typeof globalThis.fetch = (input, init) => globalThis.fetch(input, init)
 
 let posts = 0
-const post: Post = (_message, headers, body, signals) => {
+const post: Post = (_message, headers, body, group, signal) => {
   posts += 1
   return HttpExchange.send(agent, {
     origin: url.origin,
@@ -69,7 +69,8 @@ const post: Post = (_message, headers, body, signals) => {
     method: "POST",
     fields: HttpRequest.fieldsOf({ method: "POST", headers, body }, undefined),
     body,
-    signals,
+    signals: signal === undefined ? [] : [signal],
+    group,
     limit: 1024 * 1024,
     silence: 0
   })

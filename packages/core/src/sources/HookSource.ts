@@ -92,46 +92,6 @@ export const make: Effect.Effect<HeaderSource, never, TrustGate | Path.Path> = E
     return (hooks.all = [...modules, ...hooks.own])
   })
 
-  const apply = (
-    entry: ServerEntry,
-    hooks: ReadonlyArray<Hook.Hook>,
-    call: CallContext,
-    soFar: () => Exit.Exit<ResolvedHeaders, HeaderError>
-  ): Answer => {
-    if (hooks.length === 0) return NOTHING
-    if (call.sessionId === undefined) {
-      return Exit.fail(inEntry(entry, new CallContextMissing({ fact: "sessionId" })))
-    }
-    const below = soFar()
-    if (Exit.isFailure(below)) return Exit.failCause(below.cause)
-    const input: HookModule.HookInput = {
-      server: entry.name,
-      tool: call.tool ?? "",
-      sessionID: call.sessionId,
-      callID: call.callId ?? "",
-      method: call.method ?? ""
-    }
-    const headers = new HookHeaders({
-      all: () => below.value.provenance.flatMap((field) => shown(field) ?? []),
-      get: (name) => shown(below.value.get(name))
-    })
-    const runFrom = (index: number): Answer => {
-      const hook = hooks[index]
-      if (hook === undefined) {
-        const patch = toPatch(entry, headers.changes())
-        if (Result.isFailure(patch)) return Exit.fail(patch.failure)
-        return Exit.succeed(patch.success)
-      }
-      const ran = hook.run({ ...input }, headers, call)
-      if (isSettled(ran)) return Exit.isFailure(ran) ? failedIn(entry, ran.cause) : runFrom(index + 1)
-      return Effect.matchCauseEffect(ran, {
-        onSuccess: () => runFrom(index + 1),
-        onFailure: (cause) => failedIn(entry, cause)
-      })
-    }
-    return runFrom(0)
-  }
-
   const resolve: HeaderSource["resolve"] = (entry, call, soFar, before) => {
     if (call.method === undefined || !HOOKED_METHODS.has(call.method)) return NOTHING
     if (before !== undefined) return Exit.succeed(before.patchOf(ID) ?? HeaderPatch.empty(ID, Rank.hook))
@@ -143,6 +103,46 @@ export const make: Effect.Effect<HeaderSource, never, TrustGate | Path.Path> = E
 
   return { id: ID, rank: Rank.hook, lifetime: "call", applies, resolve }
 })
+
+const apply = (
+  entry: ServerEntry,
+  hooks: ReadonlyArray<Hook.Hook>,
+  call: CallContext,
+  soFar: () => Exit.Exit<ResolvedHeaders, HeaderError>
+): Answer => {
+  if (hooks.length === 0) return NOTHING
+  if (call.sessionId === undefined) {
+    return Exit.fail(inEntry(entry, new CallContextMissing({ fact: "sessionId" })))
+  }
+  const below = soFar()
+  if (Exit.isFailure(below)) return Exit.failCause(below.cause)
+  const input: HookModule.HookInput = {
+    server: entry.name,
+    tool: call.tool ?? "",
+    sessionID: call.sessionId,
+    callID: call.callId ?? "",
+    method: call.method ?? ""
+  }
+  const headers = new HookHeaders({
+    all: () => below.value.provenance.flatMap((field) => shown(field) ?? []),
+    get: (name) => shown(below.value.get(name))
+  })
+  const runFrom = (index: number): Answer => {
+    const hook = hooks[index]
+    if (hook === undefined) {
+      const patch = toPatch(entry, headers.changes())
+      if (Result.isFailure(patch)) return Exit.fail(patch.failure)
+      return Exit.succeed(patch.success)
+    }
+    const ran = hook.run({ ...input }, headers, call)
+    if (isSettled(ran)) return Exit.isFailure(ran) ? failedIn(entry, ran.cause) : runFrom(index + 1)
+    return Effect.matchCauseEffect(ran, {
+      onSuccess: () => runFrom(index + 1),
+      onFailure: (cause) => failedIn(entry, cause)
+    })
+  }
+  return runFrom(0)
+}
 
 const NOTHING: Answer = Exit.succeed(HeaderPatch.empty(ID, Rank.hook))
 

@@ -1,14 +1,14 @@
 /**
  * When the time of a call is over.
  *
- * A fiber that sleeps for each call would cost as much as the rest of making it. Calls that have the same time end in
- * the order in which they began, so one fiber sleeps for all of them, until the first of those that are still under way
- * is due; where none is, nothing sleeps.
+ * A fiber that sleeps for each call would cost as much as the rest of making it. One fiber sleeps for all calls by a
+ * clock, until the first of those that are under way is due; where none is, nothing sleeps.
  */
 import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
+import { OpenSlots, type Slot } from "../OpenSlots.ts"
 
 /** A call that is under way. */
 interface Deadline {
@@ -17,52 +17,52 @@ interface Deadline {
   readonly over: () => void
 }
 
-/** The calls that have one and the same time, by one clock, the first that is due first. */
-class Queue {
+class ClockDeadlines {
   readonly #clock: Clock.Clock
-  readonly #duration: Duration.Duration
-  readonly #first: Effect.Effect<void>
-  readonly #onEmpty: () => void
-  readonly #waiting = new Set<Deadline>()
-  #sleeper: Fiber.Fiber<void> | undefined
+  readonly #open = new OpenSlots<Deadline>()
+  #sleeper: { readonly until: bigint; readonly fiber: Fiber.Fiber<void> } | undefined
 
-  constructor(clock: Clock.Clock, milliseconds: number, onEmpty: () => void) {
+  constructor(clock: Clock.Clock) {
     this.#clock = clock
-    this.#duration = Duration.millis(milliseconds)
+  }
+
+  start(milliseconds: number, over: () => void): () => void {
+    const at = this.#clock.monotonicTimeNanosUnsafe() + Duration.toNanosUnsafe(milliseconds)
+    const slot = this.#open.enter({ at, over })
+    this.#sleepUntil(at)
+    return () => this.#leave(slot)
+  }
+
+  #leave(slot: Slot<Deadline>): void {
+    if (this.#open.leave(slot) && this.#open.size === 0) this.#rest()
+  }
+
+  #rest(): void {
+    this.#sleeper?.fiber.interruptUnsafe()
+    this.#sleeper = undefined
+  }
+
+  #sleepUntil(at: bigint): void {
+    if (this.#sleeper !== undefined && this.#sleeper.until <= at) return
+    this.#rest()
+    const left = at - this.#clock.monotonicTimeNanosUnsafe()
     // Not all clocks wait where there is nothing to wait for, and no call ends before it has begun.
-    const wait = milliseconds > 0 ? clock.sleep(this.#duration) : Effect.yieldNow
-    this.#first = Effect.flatMap(wait, () => this.#wake())
-    this.#onEmpty = onEmpty
-  }
-
-  add(over: () => void): () => void {
-    const at = this.#clock.monotonicTimeNanosUnsafe() + Duration.toNanosUnsafe(this.#duration)
-    const deadline = { at, over }
-    this.#waiting.add(deadline)
-    this.#sleeper ??= Effect.runFork(this.#first)
-    return () => this.#remove(deadline)
-  }
-
-  #remove(deadline: Deadline): void {
-    if (!this.#waiting.delete(deadline) || this.#waiting.size > 0) return
-    this.#onEmpty()
-    this.#sleeper?.interruptUnsafe()
+    const wait = left > 0n ? this.#clock.sleep(Duration.nanos(left)) : Effect.yieldNow
+    this.#sleeper = { until: at, fiber: Effect.runFork(Effect.map(wait, () => this.#wake())) }
   }
 
   /** Ends those that are due, and sleeps on for the others. */
-  #wake(): Effect.Effect<void> {
-    for (const deadline of this.#waiting) {
-      const left = deadline.at - this.#clock.monotonicTimeNanosUnsafe()
-      if (left > 0n) return Effect.flatMap(this.#clock.sleep(Duration.nanos(left)), () => this.#wake())
-      this.#waiting.delete(deadline)
-      deadline.over()
+  #wake(): void {
+    this.#sleeper = undefined
+    const now = this.#clock.monotonicTimeNanosUnsafe()
+    for (const slot of this.#open.slots()) {
+      if (slot.value.at > now) this.#sleepUntil(slot.value.at)
+      else if (this.#open.leave(slot)) slot.value.over()
     }
-    this.#onEmpty()
-    return Effect.void
   }
 }
 
-const queues = new WeakMap<Clock.Clock, Map<number, Queue>>()
+const deadlines = new WeakMap<Clock.Clock, ClockDeadlines>()
 
 /**
  * Runs `over` once so many milliseconds have passed by this clock, unless what it returns is called before.
@@ -71,13 +71,9 @@ const queues = new WeakMap<Clock.Clock, Map<number, Queue>>()
  */
 export const start = (clock: Clock.Clock, milliseconds: number, over: () => void): (() => void) => {
   if (!Number.isFinite(milliseconds)) return () => {}
-  const byTime = queues.get(clock) ?? new Map<number, Queue>()
-  queues.set(clock, byTime)
-  const queue =
-    byTime.get(milliseconds) ??
-    new Queue(clock, milliseconds, () => {
-      if (byTime.get(milliseconds) === queue) byTime.delete(milliseconds)
-    })
-  byTime.set(milliseconds, queue)
-  return queue.add(over)
+  const known = deadlines.get(clock)
+  if (known !== undefined) return known.start(milliseconds, over)
+  const made = new ClockDeadlines(clock)
+  deadlines.set(clock, made)
+  return made.start(milliseconds, over)
 }

@@ -20,6 +20,7 @@ import { ConnectionClosed, McpError } from "../McpError.ts"
 import * as Masking from "../failure/Masking.ts"
 import * as MessageFacts from "../message/MessageFacts.ts"
 import * as RequestFailure from "../failure/RequestFailure.ts"
+import { RequestGroup } from "../http/RequestGroup.ts"
 import { RequestHeaders } from "../http/RequestHeaders.ts"
 
 export interface CallFetchOptions {
@@ -53,11 +54,11 @@ export const make = Effect.fnUntraced(function* (
     {},
     options.services
   )
-  const closed = new AbortController()
+  const group = new RequestGroup()
   const requests = new RequestHeaders({
     server: entry.name,
     headers,
-    closed: closed.signal,
+    group,
     correlation: new CallCorrelation(),
     owner,
     dispatcher,
@@ -65,7 +66,7 @@ export const make = Effect.fnUntraced(function* (
     paths: entry.endpoint.type === "http" && entry.endpoint.transport === "http" ? "endpoint" : "origin"
   })
   yield* Effect.addFinalizer(() =>
-    Effect.sync(() => closed.abort(new McpError({ server: entry.name, reason: new ConnectionClosed(CLOSED) })))
+    Effect.sync(() => group.close(new McpError({ server: entry.name, reason: new ConnectionClosed(CLOSED) })))
   )
   return async (context, services, facts, input, init) => {
     const { method: _method, tool: _tool, ...who } = context

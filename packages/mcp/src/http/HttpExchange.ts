@@ -12,6 +12,7 @@ import * as ContentDecoding from "./ContentDecoding.ts"
 import { HttpResponse } from "./HttpResponse.ts"
 import { ConnectionClosed, ProtocolFailed } from "../McpError.ts"
 import { RequestFailure } from "../failure/RequestFailure.ts"
+import type { RequestGroup } from "./RequestGroup.ts"
 import { ResponseBody } from "./ResponseBody.ts"
 
 export interface ExchangeOptions {
@@ -22,8 +23,10 @@ export interface ExchangeOptions {
   /** Names and values by turns. */
   readonly fields: Array<string>
   readonly body: string | Uint8Array | null
-  /** Each of them ends it. */
+  /** Each of them ends it; they should live no longer than what it is sent for (see `RequestGroup`). */
   readonly signals: ReadonlyArray<AbortSignal>
+  /** What it is closed with. */
+  readonly group?: RequestGroup | undefined
   /** Bytes of the answer, or of one event of it. */
   readonly limit: number
   /** Milliseconds without a byte after which it is broken off; 0 for no limit. */
@@ -40,6 +43,7 @@ export interface ExchangeOptions {
 export const send = (dispatcher: Dispatcher, options: ExchangeOptions): Promise<HttpResponse> =>
   new Promise((resolve, reject) => {
     for (const signal of options.signals) signal.throwIfAborted()
+    options.group?.throwIfClosed()
     const exchange = new HttpExchange(options, resolve, reject)
     try {
       dispatcher.dispatch(
@@ -67,6 +71,7 @@ class HttpExchange implements Dispatcher.DispatchHandler {
   readonly #resolve: (response: HttpResponse) => void
   readonly #reject: (error: unknown) => void
   readonly #abort = () => this.#end(this.#options.signals.find(({ aborted }) => aborted)?.reason)
+  readonly #inGroup: ReturnType<RequestGroup["enter"]> | undefined
   readonly #watchdog: NodeJS.Timeout | undefined
   #controller: Dispatcher.DispatchController | undefined
   #body: ResponseBody | undefined
@@ -82,6 +87,7 @@ class HttpExchange implements Dispatcher.DispatchHandler {
     this.#resolve = resolve
     this.#reject = reject
     for (const signal of options.signals) signal.addEventListener("abort", this.#abort, { once: true })
+    this.#inGroup = options.group?.enter((reason) => this.#end(reason))
     if (options.silence > 0) {
       this.#watchdog = setTimeout(() => this.#silent(), options.silence)
       this.#watchdog.unref()
@@ -162,7 +168,8 @@ class HttpExchange implements Dispatcher.DispatchHandler {
   }
 
   #break(error: unknown): void {
-    const known = error instanceof RequestFailure || this.#options.signals.some(({ aborted }) => aborted)
+    const { group, signals } = this.#options
+    const known = error instanceof RequestFailure || group?.isClosed === true || signals.some(({ aborted }) => aborted)
     const failure = known ? error : new RequestFailure(BROKEN)
     this.#decoder?.destroy()
     this.#body?.fail(failure)
@@ -172,6 +179,7 @@ class HttpExchange implements Dispatcher.DispatchHandler {
     this.#over = true
     clearTimeout(this.#watchdog)
     for (const signal of this.#options.signals) signal.removeEventListener("abort", this.#abort)
+    if (this.#inGroup !== undefined) this.#options.group?.leave(this.#inGroup)
   }
 
   #silent(): void {

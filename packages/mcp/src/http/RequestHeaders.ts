@@ -26,6 +26,7 @@ import * as HttpExchange from "./HttpExchange.ts"
 import { HttpLimits } from "./HttpLimits.ts"
 import * as HttpRequest from "./HttpRequest.ts"
 import type { HttpResponse } from "./HttpResponse.ts"
+import type { RequestGroup } from "./RequestGroup.ts"
 import * as Masking from "../failure/Masking.ts"
 import { HeadersFailed, ProtocolFailed, RedirectRefused } from "../McpError.ts"
 import * as Refusal from "../failure/Refusal.ts"
@@ -41,8 +42,8 @@ export interface RequestHeadersOptions {
   /** The connection's own call. */
   readonly owner: Call
   readonly dispatcher: Dispatcher
-  /** Ends every request of {@link RequestHeaders.fetch} and {@link RequestHeaders.fetchFor}. Default: nothing does. */
-  readonly closed?: AbortSignal
+  /** That of every request of {@link RequestHeaders.fetch} and {@link RequestHeaders.fetchFor}. Default: none. */
+  readonly group?: RequestGroup
   /**
    * Where headers go: to the path of the entry's URL alone, or, for HTTP+SSE, whose server names another one to send
    * to, to each path of its origin but those under `/.well-known/`. Default: `endpoint`.
@@ -65,6 +66,7 @@ interface Sending {
   readonly subject: RequestSubject.RequestSubject
   /** What ends it. */
   readonly signals: ReadonlyArray<AbortSignal>
+  readonly group: RequestGroup | undefined
 }
 
 export class RequestHeaders {
@@ -87,11 +89,13 @@ export class RequestHeaders {
   readonly fetch: FetchLike = (input, init = {}) => this.#fetch(input, init, undefined)
 
   /** Sends a request of JSON-RPC to the endpoint; whose it is, its id says. */
-  readonly post: Post = async (message, headers, body, signals) => {
-    for (const signal of signals) signal.throwIfAborted()
+  readonly post: Post = async (message, headers, body, group, signal) => {
+    signal?.throwIfAborted()
+    group.throwIfClosed()
     const subject = RequestSubject.ofMessage(message, this.#options.correlation)
     const request = { method: "POST", headers, body }
-    return this.#send({ target: this.#endpoint, request, subject, signals: [...signals, subject.call.signal] })
+    const signals = signal === undefined ? [subject.call.signal] : [signal, subject.call.signal]
+    return this.#send({ target: this.#endpoint, request, subject, signals, group })
   }
 
   /** A fetch each of whose requests belongs to this call. */
@@ -100,21 +104,20 @@ export class RequestHeaders {
   }
 
   async #fetch(input: string | URL, init: HttpRequest.Init, bound: Call | undefined): Promise<Response> {
-    const { closed, correlation, owner } = this.#options
+    const { correlation, group, owner } = this.#options
     init.signal?.throwIfAborted()
-    closed?.throwIfAborted()
+    group?.throwIfClosed()
     const target = this.#target(input)
     const reading = HttpRequest.of(init)
     const request = reading instanceof Promise ? await reading : reading
     // Neither the endpoint nor what it may name: whatever it is, none of our headers belongs to it.
     if (!this.#isOurs(target)) {
-      const signals = [init.signal, closed].filter((signal) => signal != null)
-      return this.#write({ target, request, subject: { call: bound ?? owner }, signals }, undefined)
+      const signals = init.signal === undefined || init.signal === null ? [] : [init.signal]
+      return this.#write({ target, request, subject: { call: bound ?? owner }, signals, group }, undefined)
     }
     const subject =
       bound === undefined ? RequestSubject.find(request, correlation, owner) : RequestSubject.of(request, bound)
-    const signals = RequestSubject.signals(subject, init.signal)
-    const sending = { target, request, subject, signals: closed === undefined ? signals : [...signals, closed] }
+    const sending = { target, request, subject, signals: RequestSubject.signals(subject, init.signal), group }
     try {
       return await this.#send(sending)
     } catch (error) {
@@ -176,7 +179,7 @@ export class RequestHeaders {
   async #attempt(sending: Sending, resolved: ResolvedHeaders, attempt: number): Promise<HttpResponse | RequestFailure> {
     const { subject } = sending
     // The call may have ended while the headers were resolved or the refusal was answered (fault F82).
-    for (const signal of sending.signals) signal.throwIfAborted()
+    throwIfEnded(sending)
     subject.call.carry(resolved)
     if (this.#query !== undefined) subject.call.remember(this.#query)
     const observer = subject.call.service(RequestObserver)
@@ -187,14 +190,14 @@ export class RequestHeaders {
       if (subject.repeatable === true && response.ok && isJson(response)) await response.load()
       return response
     } catch (error) {
-      for (const signal of sending.signals) signal.throwIfAborted()
+      throwIfEnded(sending)
       if (subject.repeatable === true && error instanceof RequestFailure && Repetition.isBroken(error)) return error
       throw error
     }
   }
 
   async #write(sending: Sending, resolved: ResolvedHeaders | undefined): Promise<HttpResponse> {
-    const { target, request, subject, signals } = sending
+    const { target, request, subject, signals, group } = sending
     try {
       return await HttpExchange.send(this.#options.dispatcher, {
         origin: target.origin,
@@ -203,6 +206,7 @@ export class RequestHeaders {
         fields: HttpRequest.fieldsOf(request, resolved),
         body: request.body,
         signals,
+        group,
         limit: this.#limits.answer,
         silence: subject.watched === true ? this.#limits.silence : 0,
         // Over HTTP+SSE all answers come by the one stream.
@@ -214,7 +218,7 @@ export class RequestHeaders {
           : { onExceeded: (failure: RequestFailure) => subject.call.fail(failure.reason) })
       })
     } catch (error) {
-      for (const signal of signals) signal.throwIfAborted()
+      throwIfEnded(sending)
       if (error instanceof RequestFailure) throw error
       throw new RequestFailure(Refusal.unreachable(error, target.url, this.#proxy))
     }
@@ -244,15 +248,13 @@ export class RequestHeaders {
     return this.#run(Repetition.wait(reason, repetitions, this.#limits), sending)
   }
 
-  async #run<A>(effect: Effect.Effect<A, HeaderError>, { subject, signals }: Sending): Promise<A> {
-    const { call } = subject
-    const signal = signals.length > 1 ? AbortSignal.any([...signals]) : signals[0]
-    const exit = await Effect.runPromiseExitWith(call.services)(
-      Effect.provideService(effect, CurrentCall, call.context),
-      signal === undefined ? {} : { signal }
+  async #run<A>(effect: Effect.Effect<A, HeaderError>, sending: Sending): Promise<A> {
+    const { call } = sending.subject
+    const exit = await endedWith(sending, (signal) =>
+      Effect.runPromiseExitWith(call.services)(Effect.provideService(effect, CurrentCall, call.context), { signal })
     )
     if (Exit.isSuccess(exit)) return exit.value
-    signal?.throwIfAborted()
+    throwIfEnded(sending)
     const error = Cause.findErrorOption(exit.cause)
     // A defect is shown by no word of its own: it may quote a value.
     throw new RequestFailure(
@@ -282,6 +284,22 @@ const isWellKnown = ({ pathname }: URL): boolean => {
     return /^\/+\.well-known(?:\/|$)/i.test(decodeURIComponent(pathname))
   } catch {
     return true
+  }
+}
+
+const throwIfEnded = ({ group, signals }: Sending): void => {
+  for (const signal of signals) signal.throwIfAborted()
+  group?.throwIfClosed()
+}
+
+/** Does something with a signal of all that ends the request. */
+const endedWith = async <A>({ group, signals }: Sending, run: (signal: AbortSignal) => Promise<A>): Promise<A> => {
+  const closed = new AbortController()
+  const inGroup = group?.enter((reason) => closed.abort(reason))
+  try {
+    return await run(AbortSignal.any([...signals, closed.signal]))
+  } finally {
+    if (inGroup !== undefined) group?.leave(inGroup)
   }
 }
 

@@ -16,14 +16,16 @@ import {
   type StreamableHTTPClientTransportOptions
 } from "@modelcontextprotocol/client"
 import type { HttpResponse } from "../http/HttpResponse.ts"
+import { RequestGroup } from "../http/RequestGroup.ts"
 import { isRequest } from "../message/MessageKind.ts"
 
-/** Sends a request of JSON-RPC as one POST; any of the signals ends it. */
+/** Sends a request of JSON-RPC as one POST; the signal ends it, and the end of the group. */
 export type Post = (
   message: JSONRPCRequest,
   fields: ReadonlyMap<string, string>,
   body: string,
-  signals: ReadonlyArray<AbortSignal>
+  group: RequestGroup,
+  signal: AbortSignal | undefined
 ) => Promise<HttpResponse>
 
 export interface DirectTransportOptions extends Omit<StreamableHTTPClientTransportOptions, "fetch"> {
@@ -48,7 +50,7 @@ interface Handed {
 export class DirectTransport extends StreamableHTTPClientTransport {
   readonly #post: Post
   readonly #handed: Handed
-  readonly #closed = new AbortController()
+  readonly #requests = new RequestGroup()
   #streams = false
 
   constructor(url: URL, { post, ...options }: DirectTransportOptions) {
@@ -82,7 +84,7 @@ export class DirectTransport extends StreamableHTTPClientTransport {
   }
 
   override close(): Promise<void> {
-    this.#closed.abort()
+    this.#requests.close(new DOMException("the transport was closed", "AbortError"))
     return super.close()
   }
 
@@ -95,8 +97,7 @@ export class DirectTransport extends StreamableHTTPClientTransport {
   ): Promise<JSONRPCResultResponse | Response> {
     const signal = options?.requestSignal
     try {
-      const signals = signal === undefined ? [this.#closed.signal] : [signal, this.#closed.signal]
-      const response = await this.#post(message, fields, body, signals)
+      const response = await this.#post(message, fields, body, this.#requests, signal)
       const type = response.field("content-type") ?? ""
       this.#streams = /^\s*text\/event-stream\b/i.test(type)
       if (response.status !== 200 || !/^\s*application\/json\s*(?:;|$)/i.test(type)) return response

@@ -92,11 +92,11 @@ export const asSession =
   <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     withCall(effect, { principal: "ada", sessionId, ...facts })
 
-/** Waits until it is so; fails after five seconds. */
+/** Waits until it is so; fails after half a minute, since machines are slow at times. */
 export const until = <R>(condition: Effect.Effect<boolean, never, R>): Effect.Effect<void, never, R> =>
   condition.pipe(
-    Effect.filterOrFail(Boolean, () => new Error("it did not become so within five seconds")),
-    Effect.retry({ schedule: Schedule.spaced(10), times: 500 }),
+    Effect.filterOrFail(Boolean, () => new Error("it did not become so in half a minute")),
+    Effect.retry({ schedule: Schedule.spaced(10), times: 3_000 }),
     Effect.orDie,
     Effect.asVoid
   )
