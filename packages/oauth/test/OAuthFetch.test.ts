@@ -1,10 +1,12 @@
-import { it } from "@effect/vitest"
+import { assert, it } from "@effect/vitest"
 import { SignInFailed, TokenFailed } from "@letterhead/core/headers/HeaderError"
 import type { FetchLike } from "@modelcontextprotocol/client"
 import * as LoopbackListener from "@letterhead/testing/LoopbackListener"
 import * as Effect from "effect/Effect"
 import { readFileSync } from "node:fs"
+import { createServer as createHttpServer } from "node:http"
 import { createServer } from "node:https"
+import { networkInterfaces } from "node:os"
 import { Agent } from "undici"
 import { describe, expect } from "vitest"
 import * as OAuthFetch from "../src/http/OAuthFetch.ts"
@@ -64,6 +66,8 @@ const secured = Effect.map(
   ),
   (port) => `https://localhost:${port}`
 )
+
+const hasIpv6 = Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === "::1"))
 
 const routed = LoopbackServer.make((request, response, origin) => {
   const route = ROUTES[request.path.split("?")[0] ?? ""]
@@ -194,6 +198,20 @@ describe("OAuthFetch", () => {
       expect(asked).toBe(2)
       expectTokenFailed(yield* rejection(fetch, url), "has no address")
       expect(server.received).toHaveLength(1)
+    })
+  )
+
+  it.live.skipIf(!hasIpv6)("asks an address of IPv6 as any other", () =>
+    Effect.gen(function* () {
+      const server = createHttpServer((_, response) => void response.end("{}"))
+      yield* Effect.acquireRelease(
+        Effect.callback<void>((resume) => void server.listen(0, "::1", () => resume(Effect.void))),
+        () => Effect.sync(() => server.close())
+      )
+      const address = server.address()
+      const origin = `http://[::1]:${typeof address === "object" ? address?.port : 0}`
+      const fetch = yield* OAuthFetch.make({ serverUrl: new URL(`${origin}/mcp`) })
+      assert.isTrue((yield* Effect.promise(() => fetch(`${origin}/ok`))).ok)
     })
   )
 

@@ -75,7 +75,7 @@ export const make = Effect.fnUntraced(function* (options: {
           new Agent({
             maxHeaderSize: HEADER_SIZE_LIMIT,
             connect: (target, callback) => {
-              const url = new URL(`${target.protocol}//${target.hostname}:${target.port}`)
+              const url = new URL(`${target.protocol}//${target.host}`)
               buildConnector({ lookup: pinned(url, policy, resolve) })(target, callback)
             }
           })
