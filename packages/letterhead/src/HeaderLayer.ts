@@ -24,12 +24,13 @@ import type * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import type * as Path from "effect/Path"
 import { isAbsolute } from "node:path"
+import type { CertificateOptions } from "./CertificateLayer.ts"
 import * as Directories from "./Directories.ts"
 import * as HelperLayer from "./HelperLayer.ts"
 import * as OAuthLayer from "./OAuthLayer.ts"
 import * as SecretLayer from "./SecretLayer.ts"
 
-export interface Options {
+export interface Options extends CertificateOptions {
   /** Absolute folder that discovery starts from. Default: the working directory of the process. */
   readonly cwd?: string
   /** The one configuration to read in place of discovery: a file, relative to `cwd`, or a URL. */
@@ -100,13 +101,14 @@ const sources = (options: Options, directories: Directories.Directories, environ
 
 /** Where sign-ins are kept, and how one is made. */
 export const signIns = (
-  options: Pick<Options, "credentialsDirectory" | "credentialStorage" | "signIn">,
+  options: Pick<Options, "certificateAuthorities" | "credentialsDirectory" | "credentialStorage" | "signIn">,
   directories: Directories.Directories,
   environment: Environment
 ): OAuthLayer.OAuthOptions => ({
   home: directories.home,
   directory: options.credentialsDirectory ?? directories.credentials,
   environment,
+  ...(options.certificateAuthorities === undefined ? {} : { certificateAuthorities: options.certificateAuthorities }),
   ...(options.credentialStorage === undefined ? {} : { storage: options.credentialStorage }),
   ...(options.signIn === undefined ? {} : { signIn: options.signIn })
 })

@@ -20,8 +20,9 @@ import * as FileSystem from "effect/FileSystem"
 import type * as Layer from "effect/Layer"
 import type * as Path from "effect/Path"
 import type * as Scope from "effect/Scope"
+import type { CertificateOptions } from "./CertificateLayer.ts"
 
-export interface OAuthOptions {
+export interface OAuthOptions extends CertificateOptions {
   /** The person's home folder, where OpenHarness keeps its sign-ins. */
   readonly home: string
   /** Absolute folder that has a file for each secret that is kept, wherever its value is. */

@@ -8,6 +8,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { OAuthOptions } from "./OAuthLayer.ts"
+import * as OAuthNetwork from "./OAuthNetwork.ts"
 import * as OpenHarnessSignIns from "./OpenHarnessSignIns.ts"
 
 /** The sign-ins of this person, wherever they are kept. */
@@ -16,7 +17,10 @@ export const migration = Effect.fnUntraced(function* (options: OAuthOptions) {
   return OpenHarnessMigration.make({ store, ...(yield* OpenHarnessSignIns.make(options)) })
 })
 
-export const source = Effect.fnUntraced(function* (options: OAuthOptions) {
+/** The source of this person's sign-ins. Whatever it asks goes by way of {@link OAuthNetwork}. */
+export const source = (options: OAuthOptions) => Effect.provide(make(options), OAuthNetwork.layer(options))
+
+const make = Effect.fnUntraced(function* (options: OAuthOptions) {
   const { flow: migrating, store } = yield* migration(options)
   const built = yield* Layer.build(
     flowLayer.pipe(Layer.provide([options.signIn ?? layerNever, Layer.succeed(SecretStore, store)]))

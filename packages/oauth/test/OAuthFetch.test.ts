@@ -226,7 +226,7 @@ describe("OAuthFetch", () => {
       const dispatcher = new Agent({ connect: { ca: tls("authority.pem") } })
       yield* Effect.addFinalizer(() => Effect.promise(() => dispatcher.destroy()))
       const trusting = yield* OAuthFetch.make(options).pipe(
-        Effect.provideService(OAuthFetch.OAuthDispatcher, dispatcher)
+        Effect.provideService(OAuthFetch.OAuthDispatcher, () => Effect.succeed({ dispatcher }))
       )
       expect((yield* Effect.promise(() => trusting(`${origin}/token`))).ok).toBe(true)
       expectRefused(yield* rejection(trusting, "https://10.0.0.1/"), "private network")

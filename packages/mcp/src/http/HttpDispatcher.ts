@@ -10,7 +10,8 @@ import { type Environment, Environment as CurrentEnvironment } from "@letterhead
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { Dispatcher } from "undici"
+import type { LookupFunction } from "node:net"
+import type { buildConnector as BuildConnector, Dispatcher } from "undici"
 import { AuthoritiesInvalid, ProxyFailed } from "../McpError.ts"
 
 /** Default: `undefined`, an Agent of the transport's own. */
@@ -37,13 +38,35 @@ export type AcquireFailure = ProxyFailed | AuthoritiesInvalid
 
 /** The dispatcher that was provided, or one that lives as long as the scope. */
 export const acquire: Effect.Effect<Dispatcher, AcquireFailure, Scope.Scope> = Effect.gen(function* () {
-  const provided = yield* HttpDispatcher
-  if (provided !== undefined) return provided
+  return (yield* HttpDispatcher) ?? (yield* make())
+})
+
+export interface DispatcherOptions {
+  /**
+   * What finds the addresses of an origin that is connected to directly; those of what a proxy connects to, the proxy
+   * finds. Default: what Node does.
+   */
+  readonly lookup?: (origin: URL) => LookupFunction
+}
+
+/** A dispatcher for the proxies of the `Environment` and the {@link CertificateAuthorities}, until the scope closes. */
+export const make = Effect.fnUntraced(function* ({ lookup }: DispatcherOptions = {}): Effect.fn.Return<
+  Dispatcher,
+  AcquireFailure,
+  Scope.Scope
+> {
   const proxies = yield* proxiesOf(yield* CurrentEnvironment)
   const authorities = yield* CertificateAuthorities
   // Loaded here because a program that only explains headers never sends a request.
-  const { Agent, EnvHttpProxyAgent } = yield* Effect.promise(() => import("undici"))
+  const { Agent, buildConnector, EnvHttpProxyAgent } = yield* Effect.promise(() => import("undici"))
   const tls = authorities === undefined ? undefined : yield* trusting(authorities)
+  const connect =
+    lookup === undefined
+      ? tls
+      : (target: BuildConnector.Options, callback: BuildConnector.Callback) => {
+          const origin = new URL(`${target.protocol}//${target.host}`)
+          buildConnector({ ...tls, lookup: lookup(origin) })(target, callback)
+        }
   return yield* Effect.acquireRelease(
     Effect.sync(() => {
       // A stream may be silent, and a call may take as long as its caller allows: the calls have the timeouts.
@@ -51,7 +74,7 @@ export const acquire: Effect.Effect<Dispatcher, AcquireFailure, Scope.Scope> = E
         headersTimeout: 0,
         bodyTimeout: 0,
         maxHeaderSize: HEADER_SIZE_LIMIT,
-        ...(tls === undefined ? {} : { connect: tls })
+        ...(connect === undefined ? {} : { connect })
       }
       if (proxies === undefined) return new Agent(options)
       const agent = new EnvHttpProxyAgent({

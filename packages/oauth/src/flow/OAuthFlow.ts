@@ -89,9 +89,12 @@ export const layer: Layer.Layer<OAuthFlow, never, SignIn | SecretStore> = Layer.
           services
         ),
       exchange: (target, settings, request) =>
-        Effect.flatMap(
-          Effect.promise(() => import("./ExchangeFlow.ts")),
-          ({ exchange }) => exchange(target, settings, request)
+        Effect.provideContext(
+          Effect.flatMap(
+            Effect.promise(() => import("./ExchangeFlow.ts")),
+            ({ exchange }) => exchange(target, settings, request)
+          ),
+          services
         )
     }
   })

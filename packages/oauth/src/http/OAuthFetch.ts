@@ -2,10 +2,10 @@
  * The requests to authorization servers, and for metadata: everything that OAuth asks which is no MCP request.
  *
  * Each URL and each target of a redirect keeps to the {@link UrlPolicy}, and so does the address that its name resolves
- * to: the address that was checked is the one that is connected to. No header that an entry, a helper or a call makes is
- * here to be sent. An answer has 10 s and 1 MiB, with its redirects; one that is late, too large, a failure of the server
- * (5xx, 429) or none at all is `TokenFailed`, and one that the policy does not let be asked is `SignInFailed`. Neither
- * says more of a foreign URL than its origin.
+ * to: the address that was checked is the one that is connected to, unless a proxy connects. No header that an entry, a
+ * helper or a call makes is here to be sent. An answer has 10 s and 1 MiB, with its redirects; one that is late, too large,
+ * a failure of the server (5xx, 429) or none at all is `TokenFailed`, and one that the policy does not let be asked is
+ * `SignInFailed`. Neither says more of a foreign URL than its origin.
  *
  * Redirects are followed where the caller does not do that itself: five at most, a POST only within its origin and only
  * as a POST.
@@ -32,13 +32,28 @@ export const Resolver: Context.Reference<(name: string) => Promise<ReadonlyArray
   }
 })
 
+/** What requests are written with. */
+export interface OAuthRequests {
+  readonly dispatcher: Dispatcher
+  /** Why a request had no answer, in words that name no URL but a proxy's, without its credentials. Default: its code. */
+  readonly explain?: (error: unknown, origin: URL) => string
+}
+
+/** Finds the addresses of an origin that may be connected to. */
+export type AllowedLookup = (origin: URL) => LookupFunction
+
+export type OAuthDispatching = (lookup: AllowedLookup) => Effect.Effect<OAuthRequests, TokenFailed, Scope.Scope>
+
 /**
- * What the requests are written with. A dispatcher of one's own, such as one for a proxy, finds the addresses itself:
- * then the policy holds for URLs, and for what they resolve to its maker answers. Default: one that pins addresses.
+ * Makes what the requests of one sign-in, renewal or exchange are written with, until the scope closes. A direct
+ * connection has to ask `lookup` for the address; for what is not connected to directly, such as by way of a proxy, the
+ * rules for URLs hold, and what a name resolves to whoever connects to it has to check.
+ *
+ * Default: connections of this machine's own, past every proxy, which trust the authorities of Node.
  */
-export const OAuthDispatcher: Context.Reference<Dispatcher | undefined> = Context.Reference<Dispatcher | undefined>(
+export const OAuthDispatcher: Context.Reference<OAuthDispatching> = Context.Reference<OAuthDispatching>(
   "@letterhead/oauth/http/OAuthFetch/OAuthDispatcher",
-  { defaultValue: () => undefined }
+  { defaultValue: () => direct }
 )
 
 export interface Limits {
@@ -60,28 +75,13 @@ export const REDIRECT_LIMIT = 5
 /** A fetch for what the server at `serverUrl` names; until the scope closes. Rejects with the reasons of the module. */
 export const make = Effect.fnUntraced(function* (options: {
   readonly serverUrl: URL
-}): Effect.fn.Return<FetchLike, never, Scope.Scope> {
+}): Effect.fn.Return<FetchLike, TokenFailed, Scope.Scope> {
   const policy = UrlPolicy.make({ ...options, trustedOrigins: yield* UrlPolicy.TrustedOrigins })
   const limits = yield* OAuthLimits
   const resolve = yield* Resolver
-  const provided = yield* OAuthDispatcher
+  const { dispatcher, explain } = yield* (yield* OAuthDispatcher)((origin) => pinned(origin, policy, resolve))
   // Loaded here because most programs never sign in.
-  const { Agent, buildConnector, request } = yield* Effect.promise(() => import("undici"))
-  const dispatcher =
-    provided ??
-    (yield* Effect.acquireRelease(
-      Effect.sync(
-        () =>
-          new Agent({
-            maxHeaderSize: HEADER_SIZE_LIMIT,
-            connect: (target, callback) => {
-              const url = new URL(`${target.protocol}//${target.host}`)
-              buildConnector({ lookup: pinned(url, policy, resolve) })(target, callback)
-            }
-          })
-      ),
-      (agent) => Effect.promise(() => agent.destroy())
-    ))
+  const { request } = yield* Effect.promise(() => import("undici"))
 
   const send = async (url: URL, message: Message): Promise<Response> => {
     const { body, headers, statusCode } = await request(url, { ...message, dispatcher })
@@ -121,9 +121,28 @@ export const make = Effect.fnUntraced(function* (options: {
         url = target
       }
     } catch (error) {
-      throw failureOf(error, url, init.signal ?? undefined, deadline, limits)
+      throw failureOf(error, url, { signal: init.signal ?? undefined, deadline, limits, explain })
     }
   }
+})
+
+/** Connects to no address but one that `lookup` allows. */
+const direct: OAuthDispatching = Effect.fnUntraced(function* (lookup) {
+  const { Agent, buildConnector } = yield* Effect.promise(() => import("undici"))
+  const dispatcher = yield* Effect.acquireRelease(
+    Effect.sync(
+      () =>
+        new Agent({
+          maxHeaderSize: HEADER_SIZE_LIMIT,
+          connect: (target, callback) => {
+            const origin = new URL(`${target.protocol}//${target.host}`)
+            buildConnector({ lookup: lookup(origin) })(target, callback)
+          }
+        })
+    ),
+    (agent) => Effect.promise(() => agent.destroy())
+  )
+  return { dispatcher }
 })
 
 interface Message {
@@ -199,20 +218,22 @@ const usable = (url: URL, message: Message, response: Response): Response => {
   throw new TokenFailed({ description: `${at(url)} answered ${response.status}` })
 }
 
-const failureOf = (
-  error: unknown,
-  url: URL,
-  signal: AbortSignal | undefined,
-  deadline: AbortSignal,
-  limits: Limits
-): unknown => {
+interface Circumstances {
+  readonly signal: AbortSignal | undefined
+  readonly deadline: AbortSignal
+  readonly limits: Limits
+  readonly explain: OAuthRequests["explain"]
+}
+
+const failureOf = (error: unknown, url: URL, { deadline, explain, limits, signal }: Circumstances): unknown => {
   if (error instanceof SignInFailed || error instanceof TokenFailed) return error
   if (signal?.aborted === true) return signal.reason
   if (deadline.aborted) {
     return new TokenFailed({ description: `${at(url)} did not answer within ${limits.milliseconds} ms` })
   }
   const code = error instanceof Error && "code" in error && typeof error.code === "string" ? ` (${error.code})` : ""
-  return new TokenFailed({ description: `${at(url)} cannot be reached${code}` })
+  const why = explain === undefined ? code : `: ${explain(error, new URL(url.origin))}`
+  return new TokenFailed({ description: `${at(url)} cannot be reached${why}` })
 }
 
 const at = (url: URL): string => ForeignText.shown(url.origin)

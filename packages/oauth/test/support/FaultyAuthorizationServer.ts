@@ -1,4 +1,5 @@
 /** An MCP server and its authorization server on one loopback port, whose metadata a test can bend. */
+import type { TokenFailed } from "@letterhead/core/headers/HeaderError"
 import type { FetchLike } from "@modelcontextprotocol/client"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -35,7 +36,7 @@ export interface FaultyServer extends LoopbackServer.LoopbackServer {
 }
 
 /** A document that is `null` is not there. */
-export const make = (documents: Documents = {}): Effect.Effect<FaultyServer, never, Scope.Scope> =>
+export const make = (documents: Documents = {}): Effect.Effect<FaultyServer, TokenFailed, Scope.Scope> =>
   Effect.gen(function* () {
     const { answering, metadata = METADATA, protectedResource = PROTECTED_RESOURCE } = documents
     const server = yield* LoopbackServer.make((request, response, origin) => {

@@ -56,7 +56,11 @@ const signIn = Effect.fnUntraced(function* (server: string, noBrowser: boolean) 
   const owner = { ...local, server }
   const { evaluate } = yield* Effect.promise(() => import("@letterhead/core/server/ServerUrl"))
   const { ask } = yield* Effect.promise(() => import("@letterhead/oauth/discovery/ServerChallenge"))
-  const asked = yield* Effect.flatMap(evaluate(entry), ask).pipe(withProgress(`asking ${server} how to sign in`))
+  const { layer: network } = yield* Effect.promise(() => import("../../OAuthNetwork.ts"))
+  const asked = yield* Effect.flatMap(evaluate(entry), ask).pipe(
+    Effect.provide(network()),
+    withProgress(`asking ${server} how to sign in`)
+  )
   if (asked !== undefined && source.challenge !== undefined) {
     // That somebody has to sign in is known; where, the source remembers.
     yield* Effect.ignore(source.challenge(entry, owner, none, { status: 401, wwwAuthenticate: asked }))

@@ -131,11 +131,13 @@ const revoked = Effect.fnUntraced(function* (key: SecretKey, entry: ServerEntry 
   const store = yield* SecretStore
   const { decode } = yield* Effect.promise(() => import("@letterhead/oauth/token/TokenRecord"))
   const { revoke } = yield* Effect.promise(() => import("@letterhead/oauth/grant/Revocation"))
+  const { layer: network } = yield* Effect.promise(() => import("../../OAuthNetwork.ts"))
   const record = Option.getOrUndefined(yield* Effect.flatMap(store.get(key), decode))
   if (record?._tag !== "SignedIn") return false
   const { principal, server } = key
   const settings = entry === undefined ? {} : yield* settingsOf(entry)
-  return yield* revoke({ server, principal, serverUrl: new URL(record.serverUrl), settings }, record)
+  const target = { server, principal, serverUrl: new URL(record.serverUrl), settings }
+  return yield* Effect.provide(revoke(target, record), network())
 })
 
 /** The client of the entry, where it names one. */

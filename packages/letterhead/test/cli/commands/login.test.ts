@@ -1,10 +1,10 @@
 /** `letterhead login`, `logout`, `auth inspect` and what `servers` says of them, as a person runs them. */
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as AuthorizationServer from "../support/AuthorizationServer.ts"
+import * as Browser from "../support/Browser.ts"
 import { errorsOf, person, type Person } from "../support/Command.ts"
 import { atTerminal, hasTerminal } from "../support/Terminal.ts"
 
@@ -14,12 +14,7 @@ const { CANARY } = AuthorizationServer
 const someone = Effect.fnUntraced(function* (url: string, entry: object = {}, storage = "filesystem") {
   const made = yield* person
   yield* made.writeOwn("letterhead.json", { mcpServers: { notes: { url, ...entry } }, credentials: { storage } })
-  const programs = join(made.home, "bin")
-  mkdirSync(programs)
-  const follow = `fetch(process.argv[1]).then((answer) => answer.text())`
-  writeFileSync(join(programs, "xdg-open"), `#!/bin/sh\nexec '${process.execPath}' -e '${follow}' "$1"\n`)
-  chmodSync(join(programs, "xdg-open"), 0o755)
-  return { ...made, browser: { PATH: `${programs}:${made.env["PATH"]}`, DISPLAY: ":99" } }
+  return { ...made, browser: yield* Browser.install(made) }
 })
 
 const login = (of: Person & { readonly browser: Readonly<Record<string, string>> }) =>

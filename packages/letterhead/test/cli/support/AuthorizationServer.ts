@@ -10,6 +10,7 @@ import * as LoopbackServer from "@letterhead/testing/LoopbackServer"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
+import * as SecureServer from "../../../../mcp/test/support/SecureServer.ts"
 
 /** A part of each token, code and client secret. */
 export const CANARY = "canary-of-a-token-3d71"
@@ -23,12 +24,15 @@ export interface Behaviour {
   readonly device?: boolean
   /** The answer to a revocation; none where there is no such endpoint. Default 200. */
   readonly revocation?: number | undefined
+  /** Whether both servers speak TLS, with a certificate that an authority of the tests vouches for. Default false. */
+  readonly secure?: boolean
 }
 
 export const make = Effect.fnUntraced(function* (behaviour: Behaviour = {}) {
-  const { device = false, expiresIn = 3_600, refreshes = true } = behaviour
+  const { device = false, expiresIn = 3_600, refreshes = true, secure = false } = behaviour
   const revocation = "revocation" in behaviour ? behaviour.revocation : 200
   const mcp = yield* LoopbackServer.make({ era: "modern" })
+  const mcpUrl = secure ? mcp.url.replace(new URL(mcp.url).origin, yield* SecureServer.before(mcp.url)) : mcp.url
   const challenges = new Map<string, string>()
   const refreshTokens = new Set<string>()
   const accessTokens = new Set<string>()
@@ -37,7 +41,7 @@ export const make = Effect.fnUntraced(function* (behaviour: Behaviour = {}) {
   let next = 0
 
   const issue = () => {
-    const access = jwtOf({ sub: "ada", aud: mcp.url, exp: 4_102_444_800, jti: String((next += 1)) })
+    const access = jwtOf({ sub: "ada", aud: mcpUrl, exp: 4_102_444_800, jti: String((next += 1)) })
     const refresh = `${CANARY}-refresh-${next}`
     accessTokens.add(access)
     refreshTokens.add(refresh)
@@ -65,7 +69,7 @@ export const make = Effect.fnUntraced(function* (behaviour: Behaviour = {}) {
     const { origin } = url
     switch (url.pathname) {
       case "/resource":
-        return json(response, 200, { resource: mcp.url, authorization_servers: [origin] })
+        return json(response, 200, { resource: mcpUrl, authorization_servers: [origin] })
       case "/.well-known/oauth-authorization-server":
         return json(response, 200, {
           issuer: origin,
@@ -110,9 +114,10 @@ export const make = Effect.fnUntraced(function* (behaviour: Behaviour = {}) {
   }
 
   const listening = yield* Scope.fork(yield* Effect.scope)
-  const origin = yield* LoopbackListener.listen((request, response, body) =>
-    answer(new URL(request.url ?? "", `http://${request.headers.host}`), body, response)
+  const plain = yield* LoopbackListener.listen((request, response, body) =>
+    answer(new URL(request.url ?? "", `${secure ? "https" : "http"}://${request.headers.host}`), body, response)
   ).pipe(Scope.provide(listening))
+  const origin = secure ? yield* SecureServer.before(plain) : plain
   yield* mcp.demand((headers) =>
     accessTokens.has((headers.get("authorization") ?? "").replace(/^Bearer /, ""))
       ? undefined
@@ -120,7 +125,7 @@ export const make = Effect.fnUntraced(function* (behaviour: Behaviour = {}) {
   )
   return {
     /** Of the MCP server. */
-    url: mcp.url,
+    url: mcpUrl,
     origin,
     requests: mcp.requests,
     /** Tokens as a sign-in by somebody else would have them. */
