@@ -123,6 +123,22 @@ export class ConnectionSources {
     })
   }
 
+  /** As `refusedAgain` of `ConnectionHeaders`. */
+  refusedAgain(
+    call: CallContext,
+    sent: ResolvedHeaders,
+    response: ChallengeResponse
+  ): Effect.Effect<void, HeaderError> {
+    // Where somebody said who calls, the first refusal reached nobody else either.
+    if (response.status !== 401 || sent.has("authorization")) return Effect.void
+    const standing = this.#slots.filter(({ source }) => source.standsBackFor !== undefined)
+    return Effect.forEach(
+      standing,
+      ({ source }) => source.challenge?.(this.#entry, call, sent, response) ?? Effect.void,
+      { discard: true }
+    )
+  }
+
   /** As `signIn` of `ConnectionHeaders`. */
   signIn(owner: CallContext): Effect.Effect<boolean, HeaderError> {
     for (const { source } of this.#slots) {

@@ -48,6 +48,15 @@ export interface ConnectionHeaders {
     response: ChallengeResponse
   ) => Effect.Effect<"retry" | "give up", HeaderError>
   /**
+   * Told of the refusal of what was sent once more. Nothing is sent again: it is the caller's, unless nobody said who
+   * calls and a source that stood back fails here with what the caller has to do first, such as sign in.
+   */
+  readonly refusedAgain: (
+    call: CallContext,
+    sent: ResolvedHeaders,
+    response: ChallengeResponse
+  ) => Effect.Effect<void, HeaderError>
+  /**
    * Asks the sources with lifetime `connection` anew, as at connect, and keeps what they answer.
    *
    * All of them answer before anything changes: where one fails, the earlier answers stay and the error is the
@@ -179,6 +188,14 @@ class SourceHeaders implements ExplainedHeaders {
     return Effect.onExit(this.#sources.challenge(call, sent, response), (exit) =>
       Telemetry.countChallenge(response.status, exit)
     )
+  }
+
+  refusedAgain(
+    call: CallContext,
+    sent: ResolvedHeaders,
+    response: ChallengeResponse
+  ): Effect.Effect<void, HeaderError> {
+    return this.#sources.refusedAgain(call, sent, response)
   }
 
   get reconnect(): Effect.Effect<void, HeaderError> {

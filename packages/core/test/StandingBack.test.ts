@@ -2,7 +2,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { local } from "@letterhead/core/call/CallContext"
-import { HeaderError, SignInFailed } from "@letterhead/core/headers/HeaderError"
+import { HeaderError, SignInFailed, SignInRequired } from "@letterhead/core/headers/HeaderError"
 import * as HeaderPatch from "@letterhead/core/headers/HeaderPatch"
 import { HeaderResolver, layer } from "@letterhead/core/HeaderResolver"
 import { isSettled } from "@letterhead/core/Settled"
@@ -138,6 +138,53 @@ describe("a refusal", () => {
       withSources([other("static", Rank.static, asked, false), silent, other("helper", Rank.helper, asked, false)])
     )
   })
+
+  for (const [lifetime, who] of [
+    ["connection", "a helper"],
+    ["call", "a source of the runtime"]
+  ] as const) {
+    it.effect(
+      `that follows what ${who} renewed without an Authorization reaches what stands back, and it alone`,
+      () => {
+        const asked: Array<string> = []
+        const required = new HeaderError({
+          reason: new SignInRequired({ server: "example", description: "nobody is" })
+        })
+        const silent: HeaderSource = {
+          ...standing(asked),
+          resolve: () => Effect.succeed(HeaderPatch.empty("oauth", Rank.oauth)),
+          challenge: () =>
+            Effect.andThen(
+              Effect.sync(() => asked.push("oauth")),
+              Effect.fail(required)
+            )
+        }
+        return Effect.gen(function* () {
+          const connection = yield* open
+          const sent = yield* connection.resolve(local)
+          assert.strictEqual(yield* connection.challenge(local, sent, { status: 401 }), "retry")
+          assert.deepStrictEqual(asked, ["other"])
+          const again = yield* connection.resolve(local)
+          yield* connection.refusedAgain(local, again, { status: 403 })
+          assert.deepStrictEqual(asked, ["other"])
+          assert.strictEqual(yield* Effect.flip(connection.refusedAgain(local, again, { status: 401 })), required)
+          assert.deepStrictEqual(asked, ["other", "oauth"])
+        }).pipe(withSources([silent, { ...other("other", Rank.helper, asked, true), lifetime }]))
+      }
+    )
+  }
+
+  it.effect(
+    "F51: that follows another one is the caller's where a source said who calls, also what stands back",
+    () => {
+      const asked: Array<string> = []
+      return Effect.gen(function* () {
+        const connection = yield* open
+        yield* connection.refusedAgain(local, yield* connection.resolve(local), { status: 401 })
+        assert.deepStrictEqual(asked, ["resolve"])
+      }).pipe(withSources([standing(asked)]))
+    }
+  )
 
   it.effect("F55: a 403 about scope reaches what signs in, another one a helper", () => {
     const asked: Array<string> = []

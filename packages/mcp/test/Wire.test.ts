@@ -124,6 +124,7 @@ describe("the fetch of a connection", () => {
             })
           ),
         challenge: () => Effect.succeed("give up" as const),
+        refusedAgain: () => Effect.void,
         reconnect: Effect.void,
         signIn: () => Effect.succeed(false)
       }

@@ -53,7 +53,8 @@ export interface HeaderSource {
    * A field whose value others supply where they can: the source is not asked where the sources that rank below hook,
    * lower and higher ones, come to a value for it. Only with lifetime `call`. Default: it is always asked.
    *
-   * Of a refusal that concerns no source's Authorization such a source is told after all others.
+   * Of a refusal that concerns no source's Authorization such a source is told after all others, and where one of them
+   * had something new, once that was refused too.
    */
   readonly standsBackFor?: string
   /**

@@ -160,11 +160,14 @@ export class RequestHeaders {
       this.#setWritten(sending, false)
       const now = call.service(Clock.Clock).currentTimeMillisUnsafe()
       const reason = await Refusal.reason(answered, resolved, sent, now, this.#proxy)
-      if (!challenged && Refusal.isChallenge(answered)) {
-        challenged = true
+      if (Refusal.isChallenge(answered)) {
         const response = challengeOf(answered)
-        const decision = await this.#run(headers.challenge(call.context, resolved, response), sending)
-        if (decision === "retry") continue
+        if (challenged) await this.#run(headers.refusedAgain(call.context, resolved, response), sending)
+        else {
+          challenged = true
+          const decision = await this.#run(headers.challenge(call.context, resolved, response), sending)
+          if (decision === "retry") continue
+        }
       } else if (repeatable === true && Refusal.isPassing(answered)) {
         if (await this.#mayRepeat(sending, repetitions, reason)) {
           repetitions += 1

@@ -80,6 +80,7 @@ export const make = Effect.fnUntraced(function* (
         asked.challenge += 1
         return Effect.succeed("give up" as const)
       },
+      refusedAgain: () => Effect.void,
       reconnect: Effect.void,
       signIn: () => Effect.succeed(false),
       ...options.headers

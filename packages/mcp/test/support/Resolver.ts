@@ -92,6 +92,7 @@ export const make = (options: ResolverOptions = {}) => {
           yield* renewal(sentGeneration)
           return "retry" as const
         }),
+      refusedAgain: () => Effect.void,
       reconnect: Effect.sync(() => void state.reconnects++),
       signIn: (signer: CallContext) =>
         options.signIn === undefined ? Effect.succeed(false) : Effect.as(options.signIn(signer), true)

@@ -80,6 +80,7 @@ export const layer = (
             resolve: (call) => Effect.andThen(note({ _tag: "Resolve", server, call }), resolved(entry, headers, call)),
             challenge: (call, _sent, response) =>
               Effect.as(note({ _tag: "Challenge", server, call, response }), options.challenge ?? "give up"),
+            refusedAgain: () => Effect.void,
             reconnect: note({ _tag: "Reconnect", server }),
             signIn: (owner) => Effect.as(note({ _tag: "SignIn", server, owner }), options.signsIn ?? false)
           }

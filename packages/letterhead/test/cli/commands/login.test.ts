@@ -1,4 +1,5 @@
 /** `letterhead login`, `logout`, `auth inspect` and what `servers` says of them, as a person runs them. */
+import { chmodSync, readFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
@@ -110,6 +111,31 @@ describe.concurrent("letterhead login", () => {
     })
   )
 
+  it.live("is what a refused call asks for beside a helper that prints no Authorization, once that was run again", () =>
+    Effect.gen(function* () {
+      const server = yield* AuthorizationServer.make()
+      const of = yield* someone(server.url, { headersHelper: { command: ["./helper"] } })
+      const helper = `#!/bin/sh\necho run >>'${join(of.home, "runs")}'\necho '{"X-Region": "north"}'\n`
+      yield* of.writeOwn("helper", helper)
+      chmodSync(join(of.home, ".config/letterhead/helper"), 0o755)
+      const refused = yield* of.json(["call", "notes", "echo", "message=hello"])
+      expect(refused.code).toBe(3)
+      expect(errorsOf(refused).at(-1)).toMatchObject({
+        error: { code: "SignInRequired", message: expect.stringContaining("letterhead login notes") }
+      })
+      expect(readFileSync(join(of.home, "runs"), "utf8")).toBe("run\nrun\n")
+      expect((yield* server.requests).map(({ headers, status }) => [status, headers.get("x-region")])).toEqual([
+        [401, "north"],
+        [401, "north"]
+      ])
+      expect(yield* login(of)).toMatchObject({ code: 0 })
+      expect(yield* of.run(["call", "notes", "echo", "message=hello"])).toMatchObject({ code: 0 })
+      const last = (yield* server.requests).at(-1)
+      expect(last?.headers.get("x-region")).toBe("north")
+      expect(last?.headers.get("authorization")).toMatch(/^Bearer /)
+    })
+  )
+
   it.live("refuses where a sign-in would be of no use, and sends nothing", () =>
     Effect.gen(function* () {
       const server = yield* AuthorizationServer.make()
@@ -159,10 +185,10 @@ describe.skipIf(!hasTerminal).concurrent("letterhead login at a terminal", () =>
     })
   )
 
-  it.live("a call signs in by itself where the server asks for it", () =>
+  it.live("a call signs in by itself where the server asks for it, whatever a helper prints but an Authorization", () =>
     Effect.gen(function* () {
       const server = yield* AuthorizationServer.make()
-      const of = yield* someone(server.url)
+      const of = yield* someone(server.url, { headersHelper: { command: ["/bin/echo", `{"X-Region": "north"}`] } })
       const ended = yield* atTerminal(of, ["call", "notes", "echo", "message=hello"], { env: of.browser })
       expect(ended.screen).toContain("in the browser")
       expect(ended.screen).toContain("hello")
