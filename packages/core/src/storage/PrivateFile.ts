@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
+import type * as PlatformError from "effect/PlatformError"
 import * as Random from "effect/Random"
 import * as Ownership from "./Ownership.ts"
 import * as RegularFile from "./RegularFile.ts"
@@ -72,16 +73,32 @@ export const list = Effect.fnUntraced(function* (
 export const prepareDirectory = Effect.fnUntraced(function* (
   file: string
 ): Effect.fn.Return<void, StorageFailed, FileSystem.FileSystem | Path.Path> {
-  const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const directory = path.dirname(file)
   const account = yield* Ownership.account
   if (yield* inspectDirectory(directory, account)) return
-  yield* fs
-    .makeDirectory(directory, { recursive: true, mode: DIRECTORY_MODE })
-    .pipe(failsWith(directory, "cannot be created"))
+  yield* makeDirectories(directory).pipe(failsWith(directory, "cannot be created"))
   yield* inspectDirectory(directory, account)
 })
+
+/** One folder in the other: where none can be made at all, as in a procfs, Node's own way to do that never ends. */
+const makeDirectories: (
+  directory: string
+) => Effect.Effect<void, PlatformError.PlatformError, FileSystem.FileSystem | Path.Path> = Effect.fnUntraced(
+  function* (directory) {
+    const fs = yield* FileSystem.FileSystem
+    const path = yield* Path.Path
+    if (yield* fs.exists(directory)) return
+    yield* makeDirectories(path.dirname(directory))
+    yield* fs.makeDirectory(directory, { mode: DIRECTORY_MODE }).pipe(
+      // Somebody else made it meanwhile.
+      Effect.catchIf(
+        ({ reason }) => reason._tag === "AlreadyExists",
+        () => Effect.void
+      )
+    )
+  }
+)
 
 /**
  * Replaces the text; the folder exists and the caller holds the file's lock, so that what a killed writer left lying

@@ -6,7 +6,17 @@
  * written costs time and nothing else. V8 refuses code of another version, of other flags and of another source's
  * length; that the source is the same otherwise too is for the name to say.
  */
-import { closeSync, fstatSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync
+} from "node:fs"
 import { dirname } from "node:path"
 
 /** Compiled code by what it was compiled from. */
@@ -30,7 +40,7 @@ export const read = (file: string): KeptCode => {
 export const write = (file: string, code: KeptCode): void => {
   const temporary = `${file}.${process.pid}.tmp`
   try {
-    mkdirSync(dirname(file), { recursive: true, mode: DIRECTORY_MODE })
+    makeFolder(dirname(file))
     try {
       writeFileSync(temporary, pack(code), { mode: FILE_MODE, flush: true })
       renameSync(temporary, file)
@@ -40,6 +50,13 @@ export const write = (file: string, code: KeptCode): void => {
   } catch {
     // The next run compiles again.
   }
+}
+
+/** One folder in the other: where none can be made at all, as in a procfs, Node's own way to do that never ends. */
+const makeFolder = (folder: string): void => {
+  if (existsSync(folder)) return
+  makeFolder(dirname(folder))
+  mkdirSync(folder, { mode: DIRECTORY_MODE })
 }
 
 const NOTHING: KeptCode = new Map()

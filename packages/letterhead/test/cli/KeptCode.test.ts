@@ -57,4 +57,11 @@ describe("code that is kept", () => {
     KeptCode.write(file, code)
     assert.strictEqual(KeptCode.read(file).size, 0)
   })
+
+  // Where it goes wrong, it does so by never ending.
+  it.skipIf(process.platform !== "linux")("is given up where no folder can be made", () => {
+    const nowhere = "/proc/letterhead/compile/v1/headers"
+    KeptCode.write(nowhere, code)
+    assert.strictEqual(KeptCode.read(nowhere).size, 0)
+  })
 })
