@@ -84,6 +84,16 @@ describe("signing in with the browser of this machine", () => {
       const error = yield* Effect.flip(signIn({ open: () => missing }))
       assert.strictEqual(error._tag, "SignInRequired")
       assert.match(error.message, /no browser was opened \(this machine has no screen\).*letterhead login linear/)
+      assert.include(error.message, "--no-browser")
+    })
+  )
+
+  it.live("without a browser it ends at once where only a program is told of the address", () =>
+    Effect.gen(function* () {
+      const { prompt, shown } = yield* ScriptedPrompt.make()
+      const error = yield* Effect.flip(signIn({ prompt: { ...prompt, isSeen: false }, open: () => missing }))
+      assert.strictEqual(error._tag, "SignInRequired")
+      assert.strictEqual(shown.length, 1)
     })
   )
 

@@ -3,9 +3,11 @@ import { SignInFailed, TokenFailed } from "@letterhead/core/headers/HeaderError"
 import * as DevicePrompt from "@letterhead/oauth/signin/DevicePrompt"
 import * as PastedRedirect from "@letterhead/oauth/signin/PastedRedirect"
 import { type DevicePoll, type DeviceRequest, SignIn } from "@letterhead/oauth/signin/SignIn"
+import { SignInPrompt } from "@letterhead/oauth/signin/SignInPrompt"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
 import * as TestClock from "effect/testing/TestClock"
 import * as ScriptedPrompt from "./support/ScriptedPrompt.ts"
 
@@ -138,20 +140,27 @@ describe("signing in by a code on another device", () => {
     })
   )
 
-  it.effect("without a terminal it fails at once, through the layer too", () =>
+  it.effect("without a terminal it fails at once, and the layer has no codes", () =>
     Effect.gen(function* () {
-      const { device = () => Effect.die(new Error("the layer has no devices")) } = yield* SignIn
-      const error = yield* Effect.flip(
-        device({
-          server: "linear",
-          verificationUri: "https://issuer.example/device",
-          userCode: "WDJB-MJHT",
-          expiresIn: 900,
-          poll: Effect.die(new Error("it was asked"))
-        })
-      )
-      assert.strictEqual(error._tag, "SignInRequired")
-      assert.include(error.message, "letterhead login linear")
-    }).pipe(Effect.provide(PastedRedirect.layer))
+      const { prompt } = yield* ScriptedPrompt.make()
+      for (const nobody of [{}, { ...prompt, isSeen: false }]) {
+        const error = yield* Effect.flip(
+          DevicePrompt.authorize(
+            {
+              server: "linear",
+              verificationUri: "https://issuer.example/device",
+              userCode: "WDJB-MJHT",
+              expiresIn: 900,
+              poll: Effect.die(new Error("it was asked"))
+            },
+            nobody
+          )
+        )
+        assert.strictEqual(error._tag, "SignInRequired")
+        assert.include(error.message, "letterhead login linear")
+        const layer = Layer.provide(PastedRedirect.layer, Layer.succeed(SignInPrompt, nobody))
+        assert.isUndefined((yield* Effect.provide(SignIn, layer)).device)
+      }
+    })
   )
 })

@@ -146,7 +146,7 @@ describe("signing in by pasting the address at the end", () => {
     Effect.gen(function* () {
       const unprepared = { ...request, authorizationUrl: () => Effect.die(new Error("it was prepared")) }
       const { prompt } = yield* ScriptedPrompt.make()
-      for (const terminal of [{}, { show: prompt.show }, { ask: prompt.ask }]) {
+      for (const terminal of [{}, { show: prompt.show }, { ask: prompt.ask }, { ...prompt, isSeen: false }]) {
         const error = yield* Effect.flip(authorize(terminal, unprepared))
         assert.strictEqual(error._tag, "SignInRequired")
         assert.match(error.message, /there is no terminal .*letterhead login linear/)

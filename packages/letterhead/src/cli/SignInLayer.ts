@@ -18,7 +18,7 @@ import { Output } from "./Output.ts"
 import { printable } from "./Printable.ts"
 import { questions } from "./TypedLine.ts"
 
-/** Where nobody looks at standard error, nothing is shown there that somebody would have to follow. */
+/** Where nobody looks at standard error, nothing is shown there that somebody would have to follow; a program is told. */
 const prompt: Layer.Layer<never, never, Output | Terminal.Terminal> = Layer.effect(
   SignInPrompt,
   Effect.gen(function* () {
@@ -45,7 +45,8 @@ const prompt: Layer.Layer<never, never, Output | Terminal.Terminal> = Layer.effe
       )
     return {
       ...(process.stderr.isTTY || output.json ? { show } : {}),
-      ...(output.canAsk && !output.json ? { ask } : {})
+      ...(process.stderr.isTTY ? {} : { isSeen: false }),
+      ...(output.canAsk ? { ask } : {})
     }
   })
 )

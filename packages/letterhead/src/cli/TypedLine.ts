@@ -1,7 +1,8 @@
 /**
  * Lines that a person types at the terminal, without showing them where they are secret.
  *
- * Questions go to standard error, so that the result on standard output stays clean. What is typed ahead is kept for
+ * Questions go to standard error, so that the result on standard output stays clean; with `--json`, each is an object on a
+ * line of its own. What is typed ahead is kept for
  * the next question.
  */
 import * as Effect from "effect/Effect"
@@ -28,7 +29,8 @@ export const questions: Effect.Effect<
   const keys = yield* terminal.readInput
   return (question) =>
     Effect.gen(function* () {
-      yield* output.aside(`${question.text}${question.hidden ? " (not shown)" : ""}:`)
+      const text = `${question.text}${question.hidden ? " (not shown)" : ""}:`
+      yield* output.aside(output.json ? JSON.stringify({ question: { message: text } }) : text)
       let line = ""
       for (;;) {
         const { input, key } = yield* Effect.catch(Queue.take(keys), () => Effect.interrupt)

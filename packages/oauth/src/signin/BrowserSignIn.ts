@@ -12,7 +12,7 @@ import * as AuthorizationAnswer from "./AuthorizationAnswer.ts"
 import { BrowserLauncher } from "./BrowserLauncher.ts"
 import * as CallbackListener from "./CallbackListener.ts"
 import { SignIn, type SignInRequest } from "./SignIn.ts"
-import { SignInNotice, SignInPrompt } from "./SignInPrompt.ts"
+import { reachesPerson, SignInNotice, SignInPrompt } from "./SignInPrompt.ts"
 import * as WebAddress from "./WebAddress.ts"
 
 /** In the browser of this machine; the prompt is the one that the layer is built with. */
@@ -28,8 +28,9 @@ export const layer: Layer.Layer<SignIn, never, BrowserLauncher> = Layer.effect(
 const authorize = Effect.fnUntraced(function* (
   request: SignInRequest,
   launcher: BrowserLauncher["Service"],
-  { show }: SignInPrompt
+  prompt: SignInPrompt
 ) {
+  const { show } = prompt
   const { callbackPort: port, issuer, server } = request
   const state = AuthorizationAnswer.makeState()
   const listener = yield* CallbackListener.listen({ server, port, state, issuer })
@@ -39,11 +40,13 @@ const authorize = Effect.fnUntraced(function* (
   if (show !== undefined) yield* show(SignInNotice.Browser({ server, address }))
   const opening = launcher.open(address).pipe(
     Effect.catch(({ description }) =>
-      show === undefined
+      show === undefined || !reachesPerson(prompt)
         ? Effect.fail(
             new SignInRequired({
               server,
-              description: `no browser was opened (${description}), and there is no terminal to show an address on`
+              description:
+                `no browser was opened (${description}), and there is no terminal to show an address on; ` +
+                "go to a terminal, where --no-browser does without a browser"
             })
           )
         : show(SignInNotice.BrowserMissing({ server, description }))

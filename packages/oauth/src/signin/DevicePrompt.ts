@@ -13,7 +13,7 @@ import {
 import * as Effect from "effect/Effect"
 import * as ForeignText from "../http/ForeignText.ts"
 import { DEFAULT_INTERVAL, type DeviceRequest } from "./SignIn.ts"
-import { SignInNotice, type SignInPrompt } from "./SignInPrompt.ts"
+import { reachesPerson, SignInNotice, type SignInPrompt } from "./SignInPrompt.ts"
 import * as WebAddress from "./WebAddress.ts"
 
 /** Seconds that are added to the interval each time that the authorization server says that it is asked too often. */
@@ -28,10 +28,11 @@ export const CODE_LIMIT = 64
 /** Shows the code and waits until the person has entered it; fails where nobody would see it. */
 export const authorize = Effect.fn("DevicePrompt.authorize")(function* <A>(
   request: DeviceRequest<A>,
-  { show }: SignInPrompt
+  prompt: SignInPrompt
 ): Effect.fn.Return<A, HeaderErrorReason> {
   const { server } = request
-  if (show === undefined) {
+  const { show } = prompt
+  if (show === undefined || !reachesPerson(prompt)) {
     return yield* new SignInRequired({
       server,
       description: "there is no terminal to show a code on; sign in from one"

@@ -20,7 +20,7 @@ import * as AuthorizationAnswer from "./AuthorizationAnswer.ts"
 import { redirectUri } from "./CallbackListener.ts"
 import * as DevicePrompt from "./DevicePrompt.ts"
 import { type DeviceRequest, SIGN_IN_LIMIT, SignIn, type SignInAnswer, type SignInRequest } from "./SignIn.ts"
-import { SignInNotice, SignInPrompt } from "./SignInPrompt.ts"
+import { reachesPerson, SignInNotice, SignInPrompt } from "./SignInPrompt.ts"
 import * as WebAddress from "./WebAddress.ts"
 
 /** How often a person may paste something that is not the answer. */
@@ -31,13 +31,17 @@ export const layer: Layer.Layer<SignIn> = Layer.effect(
   SignIn,
   Effect.map(SignInPrompt, (prompt) => ({
     authorize: Effect.fn("PastedRedirect.authorize")((request: SignInRequest) => authorize(request, prompt)),
-    device: <A>(request: DeviceRequest<A>) => DevicePrompt.authorize(request, prompt)
+    // Where nobody would see a code, none is asked for.
+    ...(reachesPerson(prompt)
+      ? { device: <A>(request: DeviceRequest<A>) => DevicePrompt.authorize(request, prompt) }
+      : {})
   }))
 )
 
-const authorize = Effect.fnUntraced(function* (request: SignInRequest, { ask, show }: SignInPrompt) {
+const authorize = Effect.fnUntraced(function* (request: SignInRequest, prompt: SignInPrompt) {
   const { callbackPort, issuer, server } = request
-  if (ask === undefined || show === undefined) {
+  const { ask, show } = prompt
+  if (ask === undefined || show === undefined || !reachesPerson(prompt)) {
     return yield* new SignInRequired({
       server,
       description: "there is no terminal to show an address on and to paste an answer into; sign in from one"

@@ -39,6 +39,11 @@ export const SignInNotice = Data.taggedEnum<SignInNotice>()
 export interface SignInPrompt {
   /** Absent where nobody would see it. */
   readonly show?: (notice: SignInNotice) => Effect.Effect<void>
+  /**
+   * Whether a person sees what is shown; `false` where only a program is told, so that nobody is waited for whom no
+   * browser asks. Default: `true`.
+   */
+  readonly isSeen?: boolean
   /** One line of the person's, which may be 8,192 characters long; none where they gave up. Absent without a terminal. */
   readonly ask?: (question: string) => Effect.Effect<Option.Option<Redacted.Redacted>>
 }
@@ -48,6 +53,9 @@ export const SignInPrompt: Context.Reference<SignInPrompt> = Context.Reference<S
   "@letterhead/oauth/signin/SignInPrompt",
   { defaultValue: () => ({}) }
 )
+
+/** Whether there is a person who follows what is shown. */
+export const reachesPerson = ({ isSeen = true, show }: SignInPrompt): boolean => isSeen && show !== undefined
 
 /** A notice in words, in lines for a terminal. */
 export const text = SignInNotice.$match({

@@ -6,7 +6,7 @@ import * as Redacted from "effect/Redacted"
 import { type SignInNotice, type SignInPrompt, text } from "@letterhead/oauth/signin/SignInPrompt"
 
 export interface ScriptedPrompt {
-  readonly prompt: Required<SignInPrompt>
+  readonly prompt: Required<Omit<SignInPrompt, "isSeen">>
   /** What was shown, in words. */
   readonly shown: ReadonlyArray<string>
   /** The next notice, once it is shown. */

@@ -6,7 +6,8 @@
  * there instead. What was signed in before stays until the new sign-in is done.
  *
  * `--json`: `{ server, issuer, resource, scope?, expiresAt?, renewable }`; on standard error a line `{ signIn: { step,
- * address?, message } }` for each thing the person has to do.
+ * address?, message } }` for each thing the person has to do, and `{ question: { message } }` where an answer is typed.
+ * Without a terminal on standard error a person is waited for only where a browser was opened.
  */
 import { local } from "@letterhead/core/call/CallContext"
 import { none } from "@letterhead/core/headers/ResolvedHeaders"

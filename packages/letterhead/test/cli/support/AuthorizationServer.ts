@@ -38,6 +38,7 @@ export const make = Effect.fnUntraced(function* (behaviour: Behaviour = {}) {
   const accessTokens = new Set<string>()
   const revoked: Array<string> = []
   const grants: Array<string> = []
+  const asked: Array<string> = []
   let next = 0
 
   const issue = () => {
@@ -67,6 +68,7 @@ export const make = Effect.fnUntraced(function* (behaviour: Behaviour = {}) {
 
   const answer = (url: URL, body: string, response: ServerResponse): void => {
     const { origin } = url
+    asked.push(url.pathname)
     switch (url.pathname) {
       case "/resource":
         return json(response, 200, { resource: mcpUrl, authorization_servers: [origin] })
@@ -132,6 +134,8 @@ export const make = Effect.fnUntraced(function* (behaviour: Behaviour = {}) {
     issue: Effect.sync(issue),
     /** No access token is taken any more. */
     expire: Effect.sync(() => accessTokens.clear()),
+    /** The paths of the authorization server that were asked for, in order. */
+    asked,
     /** The grants that were asked for, in order. */
     grants,
     /** The kinds of tokens that were revoked, in order. */

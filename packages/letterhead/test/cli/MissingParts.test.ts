@@ -1,0 +1,87 @@
+/** Signing in where a part of what it needs is missing: a browser, a terminal. */
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as AuthorizationServer from "./support/AuthorizationServer.ts"
+import * as Browser from "./support/Browser.ts"
+import { errorsOf, person } from "./support/Command.ts"
+import { atTerminal, hasTerminal } from "./support/Terminal.ts"
+
+/** A person who has a server that asks for a sign-in. */
+const someone = Effect.fnUntraced(function* (behaviour: AuthorizationServer.Behaviour = {}, storage = "filesystem") {
+  const server = yield* AuthorizationServer.make(behaviour)
+  const of = yield* person
+  yield* of.writeOwn("letterhead.json", { mcpServers: { notes: { url: server.url } }, credentials: { storage } })
+  return { server, of }
+})
+
+describe.concurrent("without a terminal", () => {
+  for (const device of [false, true]) {
+    const where = device ? ", also where a code could be entered" : ""
+    it.live(`and without a browser, signing in ends at once and says how to go on${where}`, () =>
+      Effect.gen(function* () {
+        const { of, server } = yield* someone({ device })
+        const text = yield* of.run(["login", "notes"])
+        expect(text).toMatchObject({ code: 3, stdout: "" })
+        expect(text.stderr).toMatch(/no browser was opened.*no terminal.*--no-browser.*letterhead login notes/)
+        const json = yield* of.json(["login", "notes"])
+        expect(json).toMatchObject({ code: 3, stdout: "" })
+        expect(errorsOf(json).at(-1)).toMatchObject({
+          error: { code: "SignInRequired", message: expect.stringContaining("no browser was opened") }
+        })
+        expect(server.grants).toEqual([])
+      })
+    )
+
+    it.live(`--no-browser ends at once, and asks the authorization server for nothing but its metadata${where}`, () =>
+      Effect.gen(function* () {
+        const { of, server } = yield* someone({ device })
+        const text = yield* of.run(["login", "notes", "--no-browser"])
+        expect(text).toMatchObject({ code: 3, stdout: "" })
+        expect(text.stderr).toMatch(/there is no terminal.*letterhead login notes/)
+        const json = yield* of.json(["login", "notes", "--no-browser"])
+        expect(json).toMatchObject({ code: 3, stdout: "" })
+        expect(errorsOf(json)).toMatchObject([{ error: { code: "SignInRequired" } }])
+        expect(server.asked.filter((path) => path !== "/resource" && !path.startsWith("/.well-known/"))).toEqual([])
+      })
+    )
+  }
+
+  it.live("a program that reads along is told of the browser that was opened", () =>
+    Effect.gen(function* () {
+      const { of } = yield* someone()
+      const ended = yield* of.json(["login", "notes"], { env: yield* Browser.install(of) })
+      expect(ended).toMatchObject({ code: 0, value: { server: "notes" } })
+      expect(errorsOf(ended)).toMatchObject([{ signIn: { step: "Browser", address: expect.stringMatching(/^http/) } }])
+    })
+  )
+})
+
+describe.skipIf(!hasTerminal).concurrent("without a browser, at a terminal", () => {
+  it.live("the address is shown, and --no-browser named", () =>
+    Effect.gen(function* () {
+      const { of } = yield* someone()
+      const ended = yield* atTerminal(of, ["login", "notes"], { question: "--no-browser", answer: "\u0003" })
+      expect(ended.screen).toMatch(/^ {2}http:\S+\/authorize\?/m)
+      expect(ended.screen).toContain("letterhead login notes --no-browser")
+      expect(ended.code).toBe(130)
+    })
+  )
+
+  it.live("--no-browser --json shows and asks in JSON, and takes what is pasted", () =>
+    Effect.gen(function* () {
+      const { of } = yield* someone()
+      const ended = yield* atTerminal(of, ["login", "notes", "--no-browser", "--json"], {
+        question: "The address (not shown):",
+        answer: async (screen) => {
+          const { headers } = await fetch(/"address":"([^"]+)"/.exec(screen)?.[1] ?? "", { redirect: "manual" })
+          return `${headers.get("location")}\r`
+        }
+      })
+      expect(ended.screen).toContain(`"step":"Redirect"`)
+      expect(ended.screen).toContain(`{"question":{"message":"The address (not shown):"}}`)
+      expect(ended.screen).toContain(`"renewable": true`)
+      expect(ended.screen).not.toContain(AuthorizationServer.CANARY)
+      expect(ended.code).toBe(0)
+    })
+  )
+})
