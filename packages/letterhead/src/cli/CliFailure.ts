@@ -16,6 +16,7 @@ export class CliFailure extends Data.TaggedError("CliFailure")<{
     | "CredentialUnknown"
     | "CredentialUnset"
     | "RevocationFailed"
+    | "SecretStoreFailed"
   readonly message: string
   /** What to do next, on a line of its own. */
   readonly hint?: string

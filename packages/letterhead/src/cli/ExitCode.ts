@@ -80,7 +80,8 @@ const failureCodes: Readonly<Record<CliFailure["code"], number>> = {
   DigestMismatch: ExitCode.notTrusted,
   CredentialUnknown: ExitCode.usage,
   CredentialUnset: ExitCode.usage,
-  RevocationFailed: ExitCode.unreachable
+  RevocationFailed: ExitCode.unreachable,
+  SecretStoreFailed: ExitCode.usage
 }
 
 const headerCode = (reason: HeaderErrorReason): number => {

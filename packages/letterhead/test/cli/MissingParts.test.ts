@@ -1,5 +1,8 @@
-/** Signing in where a part of what it needs is missing: a browser, a terminal. */
+/** Signing in where a part of what it needs is missing: a browser, a terminal, a keychain, a home that can be written. */
+import { readdirSync, statSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
+import * as RecordingServer from "@letterhead/testing/RecordingServer"
 import * as Effect from "effect/Effect"
 import * as AuthorizationServer from "./support/AuthorizationServer.ts"
 import * as Browser from "./support/Browser.ts"
@@ -82,6 +85,68 @@ describe.skipIf(!hasTerminal).concurrent("without a browser, at a terminal", () 
       expect(ended.screen).toContain(`"renewable": true`)
       expect(ended.screen).not.toContain(AuthorizationServer.CANARY)
       expect(ended.code).toBe(0)
+    })
+  )
+})
+
+describe.concurrent("without a keychain", () => {
+  it.live("a sign-in is kept in private files, which is said with what to do, and used from there", () =>
+    Effect.gen(function* () {
+      const { of } = yield* someone({}, "auto")
+      const folder = join(of.home, ".local/share/letterhead/credentials")
+      const ended = yield* of.run(["login", "notes"], { env: yield* Browser.install(of) })
+      expect(ended.code).toBe(0)
+      expect(ended.stderr).toContain("the keychain is not there")
+      expect(ended.stderr).toContain(`files that only you can read, in ${folder}`)
+      expect(ended.stderr).toContain(`"storage": "filesystem"`)
+      const files = readdirSync(folder)
+      expect(files).not.toEqual([])
+      for (const name of files) expect(statSync(join(folder, name)).mode & 0o777).toBe(0o600)
+      expect(yield* of.run(["call", "notes", "echo", "message=hello"])).toMatchObject({ code: 0 })
+    })
+  )
+})
+
+describe.concurrent("with a home that cannot be written", () => {
+  /** Some hold for root as well. */
+  const homes: ReadonlyArray<readonly [home: string, what: string]> = [
+    ["/sys", "cannot be created; check its permissions"],
+    ["/proc", "cannot be created; check"]
+  ]
+  for (const [home, said] of process.platform === "linux" ? homes : []) {
+    for (const storage of ["filesystem", "auto"]) {
+      it.live(`nobody is asked to sign in (${home}, ${storage}), and another folder for secrets is a way on`, () =>
+        Effect.gen(function* () {
+          const { of, server } = yield* someone({}, storage)
+          const browser = yield* Browser.install(of)
+          const env = { ...browser, HOME: home, XDG_CONFIG_HOME: join(of.home, ".config") }
+          const ended = yield* of.run(["login", "notes"], { env })
+          expect(ended).toMatchObject({ code: 2, stdout: "" })
+          expect(ended.stderr).toContain(`the secret store ${home}/.local/share/letterhead/credentials ${said}`)
+          expect(ended.stderr).toMatch(/nobody was asked.*XDG_DATA_HOME/)
+          expect(server.asked).toEqual([])
+          const elsewhere = { ...env, XDG_DATA_HOME: join(of.home, "data") }
+          expect(yield* of.run(["login", "notes"], { env: elsewhere })).toMatchObject({ code: 0 })
+          expect(yield* of.run(["call", "notes", "echo", "message=hello"], { env: elsewhere })).toMatchObject({
+            code: 0
+          })
+        })
+      )
+    }
+  }
+
+  it.live("calls that need no sign-in work, and one that does says where nothing can be kept", () =>
+    Effect.gen(function* () {
+      const { of } = yield* someone()
+      const open = yield* RecordingServer.make()
+      const url = `${open.url}mcp`
+      yield* of.write(".mcp.json", { mcpServers: { open: { type: "http", url } } })
+      writeFileSync(join(of.home, ".local"), "a file in the folder's place")
+      const shown = yield* of.run(["headers", "open"])
+      expect(shown.code).toBe(0)
+      const refused = yield* of.run(["call", "notes", "echo", "message=hello"])
+      expect(refused).toMatchObject({ code: 2, stdout: "" })
+      expect(refused.stderr).toContain("check that nothing else, such as a folder or a link, is in its place")
     })
   )
 })

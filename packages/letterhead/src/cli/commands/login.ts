@@ -11,6 +11,7 @@
  */
 import { local } from "@letterhead/core/call/CallContext"
 import { none } from "@letterhead/core/headers/ResolvedHeaders"
+import { SecretStore } from "@letterhead/core/secrets/SecretStore"
 import { McpConfig } from "@letterhead/core/server/McpConfig"
 import type { ServerEntry } from "@letterhead/core/server/ServerEntry"
 import { HeaderSources } from "@letterhead/core/sources/HeaderSources"
@@ -20,6 +21,7 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
 import { CliFailure } from "../CliFailure.ts"
 import { warnOf } from "../ConfigNotes.ts"
 import { withSignIn } from "../LazyLayers.ts"
@@ -57,6 +59,7 @@ const signIn = Effect.fnUntraced(function* (server: string, noBrowser: boolean) 
   const owner = { ...local, server }
   const { evaluate } = yield* Effect.promise(() => import("@letterhead/core/server/ServerUrl"))
   const { ask } = yield* Effect.promise(() => import("@letterhead/oauth/discovery/ServerChallenge"))
+  yield* requireStore
   const { layer: network } = yield* Effect.promise(() => import("../../OAuthNetwork.ts"))
   const asked = yield* Effect.flatMap(evaluate(entry), ask).pipe(
     Effect.provide(network()),
@@ -90,6 +93,27 @@ const signIn = Effect.fnUntraced(function* (server: string, noBrowser: boolean) 
       : `, for ${remaining(expiresAt - (yield* Clock.currentTimeMillis))}`
   return yield* output.print(output.style.green(printableLine(`Signed in at "${server}" by ${issuer}${lasting}.`)))
 })
+
+/** What a sign-in leads to has to outlive this program: where nothing can be kept, nobody is asked to sign in. */
+const requireStore = Effect.gen(function* () {
+  const store = yield* SecretStore
+  yield* store.set(PROBE, Redacted.make("not a secret")).pipe(
+    Effect.andThen(store.remove(PROBE)),
+    Effect.mapError(
+      ({ reason }) =>
+        new CliFailure({
+          code: "SecretStoreFailed",
+          message: reason.message,
+          hint:
+            "A sign-in could not be kept, so nobody was asked for one. See to that folder, or name another by " +
+            "XDG_DATA_HOME, or by LETTERHEAD_HOME with your configuration."
+        })
+    )
+  )
+})
+
+/** Of no server: one for all, since a store may remember that something was removed. */
+const PROBE = { ...local, origin: "letterhead:", server: "letterhead", field: "whether something can be kept" }
 
 /** Why a sign-in would be of no use. */
 const reasonAgainst = (entry: ServerEntry): string | undefined => {
