@@ -223,6 +223,34 @@ describe("its renewal", () => {
     }).pipe(logged, Effect.provide(layerMemory))
   })
 
+  it.live("F76: asks a server first that names its metadata in its refusals alone, and remembers where that is", () => {
+    const { flow, logged, renewed } = observed()
+    return Effect.gen(function* () {
+      const challenge = { "www-authenticate": 'Bearer resource_metadata="{origin}/elsewhere"' }
+      const server = yield* FaultyAuthorizationServer.make({
+        protectedResource: null,
+        metadata: null,
+        answering: ({ path }) => {
+          if (path === "/mcp") return { status: 401, json: {}, headers: challenge }
+          if (path === "/elsewhere") {
+            return { status: 200, json: { resource: "{origin}/mcp", authorization_servers: ["{origin}/issuer"] } }
+          }
+          const metadata = { ...FaultyAuthorizationServer.METADATA, issuer: "{origin}/issuer" }
+          return path === "/.well-known/oauth-authorization-server/issuer" ? { status: 200, json: metadata } : undefined
+        }
+      })
+      const made = yield* scene(theirs, server.serverUrl)
+      yield* renew(made, flow, targetAt(server.serverUrl))
+      const binding = { issuer: `${server.origin}/issuer`, resourceMetadata: `${server.origin}/elsewhere` }
+      assert.deepInclude(plain(renewed[0]), binding)
+      assert.deepInclude(plain(yield* read(made.own)), { ...binding, accessToken: "new-access" })
+      for (const { body, headers } of server.received) {
+        assert.isUndefined(headers.authorization)
+        assert.notInclude(body, "their-")
+      }
+    }).pipe(logged, Effect.provide(layerMemory))
+  })
+
   it.live("F76: ends where the server names another authorization server than the one that issued it", () => {
     const { flow, logged, order } = observed()
     return Effect.gen(function* () {

@@ -140,26 +140,38 @@ export const make = ({ find, keys, store }: MigrationOptions): Migration => {
   }
 }
 
-type Binding = Pick<TokenRecord.TokenRecord, "issuer" | "resource">
+type Binding = Pick<TokenRecord.TokenRecord, "issuer" | "resource" | "resourceMetadata">
 
 /** What the server names now; where OpenHarness says who issued the tokens, it has to be the same. */
 const bindingOf = Effect.fnUntraced(function* (
   serverUrl: URL,
   tokens: OpenHarnessTokens,
-  challenge: Challenge | undefined
+  refusal: Challenge | undefined
 ) {
   // Loaded here because it is needed once for each sign-in that moves.
   const AuthorizationServer = yield* Effect.promise(() => import("../discovery/AuthorizationServer.ts"))
   const OAuthFetch = yield* Effect.promise(() => import("../http/OAuthFetch.ts"))
+  const said = refusal ?? (yield* challengeOf(serverUrl))
   const { issuer, resource } = yield* Effect.scoped(
     Effect.flatMap(OAuthFetch.make({ serverUrl }), (fetch) =>
-      AuthorizationServer.discover({ serverUrl, fetch, ...(challenge === undefined ? {} : { challenge }) })
+      AuthorizationServer.discover({ serverUrl, fetch, ...(said === undefined ? {} : { challenge: said }) })
     )
   )
   if (tokens.issuer !== undefined && tokens.issuer !== issuer) {
     return yield* new SignInOver({ description: "the server names another authorization server by now" })
   }
-  return { issuer, resource }
+  const resourceMetadata = said?.resourceMetadata?.href
+  return { issuer, resource, ...(resourceMetadata === undefined ? {} : { resourceMetadata }) }
+})
+
+/**
+ * What the server says to somebody without a token. Some say only there where their metadata is: taken for servers without
+ * any, they would get the refresh token themselves.
+ */
+const challengeOf = Effect.fnUntraced(function* (serverUrl: URL) {
+  const { parse } = yield* Effect.promise(() => import("../discovery/Challenge.ts"))
+  const { ask } = yield* Effect.promise(() => import("../discovery/ServerChallenge.ts"))
+  return parse(yield* ask(serverUrl))
 })
 
 const recordOf = ({ serverUrl, tokens }: ForeignSignIn): TokenRecord.TokenRecord => {

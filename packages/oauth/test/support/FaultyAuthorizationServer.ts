@@ -16,7 +16,9 @@ export interface Documents {
   /** Of other paths; these go first. */
   readonly answering?: (
     request: LoopbackServer.Received
-  ) => { readonly status: number; readonly json: unknown } | undefined
+  ) =>
+    | { readonly status: number; readonly json: unknown; readonly headers?: Readonly<Record<string, string>> }
+    | undefined
 }
 
 export const METADATA = {
@@ -49,7 +51,8 @@ export const make = (documents: Documents = {}): Effect.Effect<FaultyServer, Tok
       const [status, value] =
         special !== undefined ? [special.status, special.json] : document === null ? [404, {}] : [200, document]
       const text = JSON.stringify(value).replaceAll("{origin}", origin)
-      response.writeHead(status, { "content-type": "application/json" }).end(text)
+      const headers = JSON.stringify(special?.headers ?? {}).replaceAll("{origin}", origin)
+      response.writeHead(status, { "content-type": "application/json", ...JSON.parse(headers) }).end(text)
     })
     const serverUrl = new URL(`${server.origin}/mcp`)
     return { ...server, serverUrl, fetch: yield* OAuthFetch.make({ serverUrl }) }
