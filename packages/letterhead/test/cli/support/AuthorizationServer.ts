@@ -24,6 +24,8 @@ export interface Behaviour {
   readonly device?: boolean
   /** The answer to a revocation; none where there is no such endpoint. Default 200. */
   readonly revocation?: number | undefined
+  /** What the token endpoint waits for before it grants anything. Default: nothing. */
+  readonly beforeGrant?: (kind: string) => Promise<void>
   /** Whether both servers speak TLS, with a certificate that an authority of the tests vouches for. Default false. */
   readonly secure?: boolean
 }
@@ -66,7 +68,7 @@ export const make = Effect.fnUntraced(function* (behaviour: Behaviour = {}) {
     return challenges.get(body.get("code") ?? "") === digest ? issue() : undefined
   }
 
-  const answer = (url: URL, body: string, response: ServerResponse): void => {
+  const answer = async (url: URL, body: string, response: ServerResponse): Promise<void> => {
     const { origin } = url
     asked.push(url.pathname)
     switch (url.pathname) {
@@ -104,7 +106,9 @@ export const make = Effect.fnUntraced(function* (behaviour: Behaviour = {}) {
           interval: 1
         })
       case "/token": {
-        const tokens = granted(new URLSearchParams(body))
+        const parameters = new URLSearchParams(body)
+        await behaviour.beforeGrant?.(parameters.get("grant_type") ?? "")
+        const tokens = granted(parameters)
         return json(response, tokens === undefined ? 400 : 200, tokens ?? { error: "invalid_grant" })
       }
       case "/revoke":

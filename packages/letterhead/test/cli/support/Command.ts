@@ -33,6 +33,8 @@ export interface RunOptions {
   readonly cwd?: string
   /** What the person types; standard input is no terminal. */
   readonly input?: string
+  /** Is given what the command writes to standard error, when it does. */
+  readonly onStderr?: (text: string) => void
   /** Runs as soon as the process has started. */
   readonly started?: (pid: number) => void
 }
@@ -85,7 +87,10 @@ export const person: Effect.Effect<Person, never, Scope.Scope> = Effect.gen(func
       const out: Array<Buffer> = []
       const err: Array<Buffer> = []
       child.stdout.on("data", (chunk: Buffer) => out.push(chunk))
-      child.stderr.on("data", (chunk: Buffer) => err.push(chunk))
+      child.stderr.on("data", (chunk: Buffer) => {
+        err.push(chunk)
+        options.onStderr?.(chunk.toString())
+      })
       child.stdin.on("error", () => undefined)
       child.stdin.end(options.input ?? "")
       if (child.pid !== undefined) options.started?.(child.pid)
