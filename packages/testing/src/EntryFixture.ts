@@ -9,6 +9,7 @@ import * as Result from "effect/Result"
 import {
   CONNECT_TIMEOUT_DEFAULT,
   type CredentialField,
+  type Grant,
   type Helper,
   HELPER_TIMEOUT_DEFAULT,
   type HookModule,
@@ -36,6 +37,9 @@ export interface HelperOptions {
   readonly files?: ReadonlyArray<string>
   readonly place?: Place
 }
+
+/** A thing with its templates as they are written. */
+export type Written<A> = A extends Template ? string : A extends object ? { readonly [K in keyof A]: Written<A[K]> } : A
 
 /** What a test may say about an entry. */
 export interface EntryOptions {
@@ -67,10 +71,11 @@ export interface EntryOptions {
   readonly credentials?: ReadonlyArray<Partial<CredentialField> & Pick<CredentialField, "name" | "headerName">>
   /** Default `auto`. */
   readonly auth?: ServerEntry["auth"]
-  /** How somebody signs in; client id and secret are templates. */
-  readonly oauth?: Omit<OAuthSettings, "clientId" | "clientSecret" | "place"> & {
+  /** How somebody signs in; client id and secret are templates, and so is what a grant presents. */
+  readonly oauth?: Omit<OAuthSettings, "clientId" | "clientSecret" | "grant" | "place"> & {
     readonly clientId?: string
     readonly clientSecret?: string
+    readonly grant?: Written<Grant>
   }
   /** Absolute paths of hook modules, in the order they run. */
   readonly hooks?: ReadonlyArray<string>
@@ -138,14 +143,33 @@ export const helper = (options: HelperOptions): Helper => ({
 })
 
 const oauth = (
-  { clientId, clientSecret, ...rest }: NonNullable<EntryOptions["oauth"]>,
+  { clientId, clientSecret, grant: written, ...rest }: NonNullable<EntryOptions["oauth"]>,
   place: Place
 ): OAuthSettings => ({
   ...rest,
   ...(clientId === undefined ? {} : { clientId: template(clientId) }),
   ...(clientSecret === undefined ? {} : { clientSecret: template(clientSecret) }),
+  ...(written === undefined ? {} : { grant: grant(written) }),
   place
 })
+
+const grant = (written: Written<Grant>): Grant => {
+  const { key, ...rest } = written
+  const common = key === undefined ? {} : { key: { ...key, privateKey: template(key.privateKey) } }
+  if (rest.type === "client_credentials") return { ...rest, ...common }
+  if (rest.type === "jwt_bearer") return { ...rest, ...common, assertion: template(rest.assertion) }
+  const { clientId, clientSecret, ...provider } = rest.identityProvider
+  return {
+    ...rest,
+    ...common,
+    idToken: template(rest.idToken),
+    identityProvider: {
+      ...provider,
+      clientId: template(clientId),
+      ...(clientSecret === undefined ? {} : { clientSecret: template(clientSecret) })
+    }
+  }
+}
 
 /** The template that `text` is; throws where it is none. */
 export const template = (text: string): Template => Result.getOrThrow(parse(text))

@@ -123,7 +123,52 @@ export interface OAuthSettings {
   readonly clientMetadataUrl?: string
   /** Nobody signs in: the token of whoever calls is exchanged for one of the server. Only with `auth: "oauth"`. */
   readonly exchange?: TokenExchange
+  /** Nobody signs in: the token is had by this grant. Default: the authorization code, for which a person signs in. */
+  readonly grant?: Grant
   readonly place: Place
+}
+
+/** How a token is had without a person; the client, which there has to be, is that of {@link OAuthSettings}. */
+export type Grant = ClientCredentialsGrant | JwtBearerGrant | IdentityAssertionGrant
+
+interface GrantClient {
+  /** Signs assertions in place of a secret (`private_key_jwt`). */
+  readonly key?: {
+    /** PKCS #8, as PEM. */
+    readonly privateKey: Template
+    /** Of JWS, such as `ES256`. */
+    readonly algorithm: string
+  }
+  /**
+   * The only authorization server that is asked, which may then be inside a private network. Default: the one that the
+   * server names, and from the first use on no other.
+   */
+  readonly issuer?: string
+}
+
+/** For the client itself, by its secret or its key. */
+export interface ClientCredentialsGrant extends GrantClient {
+  readonly type: "client_credentials"
+}
+
+/** For an assertion that somebody signed whom the authorization server trusts, such as the identity of a workload. */
+export interface JwtBearerGrant extends GrantClient {
+  readonly type: "jwt_bearer"
+  readonly assertion: Template
+}
+
+/** For a person whom a company's identity provider knows (enterprise-managed authorization). */
+export interface IdentityAssertionGrant extends GrantClient {
+  readonly type: "id_jag"
+  readonly identityProvider: {
+    readonly issuer: string
+    /** Absolute URL. Default: what the metadata of the issuer names. */
+    readonly tokenEndpoint?: string
+    readonly clientId: Template
+    readonly clientSecret?: Template
+  }
+  /** Of the person, from the identity provider. */
+  readonly idToken: Template
 }
 
 /** A token exchange (RFC 8693); the client is that of {@link OAuthSettings}. */

@@ -41,3 +41,7 @@ export const evaluate = Effect.fnUntraced(function* (
   if (defect !== undefined) return yield* fail(new UrlInvalid({ rule: defect, place: entry.place }))
   return new URL(text)
 })
+
+/** Whether the URL of an entry is all in its text. */
+export const isFixed = ({ endpoint }: ServerEntry): boolean =>
+  endpoint.type === "http" && !Template.readsOutside(endpoint.url)
