@@ -24,7 +24,7 @@ export const Entry = Schema.Struct({
   ),
   oauth: ServerForm.field(
     ServerForm.OAuth,
-    "How to sign in: a client that was registered beforehand, further scopes, the port that a sign-in ends at."
+    "How to sign in: a client that was registered beforehand, further scopes, the port that a sign-in ends at; or how a token is had where nobody signs in."
   )
 }).annotate({ expected: ServerForm.ENTRY })
 

@@ -113,15 +113,7 @@ const writeEntry = (entry: ServerEntry): Result.Result<Entry, ConfigWarning> =>
         message: `the server ${showKey(entry.name)}: the exchange of callers' tokens cannot be written in this form`
       })
     }
-    const client =
-      oauth === undefined
-        ? {}
-        : yield* templates(
-            (["clientId", "clientSecret"] as const).flatMap((key) => {
-              const value = oauth[key]
-              return value === undefined ? [] : [[key, value, oauth.place] as const]
-            })
-          )
+    const secrets = oauth === undefined ? {} : yield* templates(templatesOf(oauth))
     return {
       ...(endpoint.transport === "auto" ? {} : { type: endpoint.transport }),
       url: yield* template(endpoint.url, entry.place, `"url"`),
@@ -133,7 +125,7 @@ const writeEntry = (entry: ServerEntry): Result.Result<Entry, ConfigWarning> =>
         Object.fromEntries(entry.credentials.map((field) => [field.name, writeCredential(field)]))
       ),
       ...auth,
-      ...(oauth === undefined ? {} : { oauth: writeOAuth(oauth, client) }),
+      ...(oauth === undefined ? {} : { oauth: writeOAuth(oauth, secrets) }),
       ...timeout
     }
   })
@@ -164,12 +156,56 @@ const writePassthrough = (header: PassthroughHeader): string | Entry => {
   return Object.keys(rest).length === 0 ? header.name : { name: header.name, ...rest }
 }
 
-const writeOAuth = (oauth: OAuthSettings, client: Readonly<Record<string, string>>): Entry => ({
-  ...client,
-  ...unlessEmpty("scopes", oauth.scopes ?? []),
-  ...(oauth.callbackPort === undefined ? {} : { callbackPort: oauth.callbackPort }),
-  ...(oauth.clientMetadataUrl === undefined ? {} : { clientMetadataUrl: oauth.clientMetadataUrl })
-})
+/** The templates of a sign-in or grant, by their keys; those of an identity provider have its key before their own. */
+const templatesOf = ({ clientId, clientSecret, grant, place }: OAuthSettings) => {
+  const found = {
+    clientId,
+    clientSecret,
+    privateKey: grant?.key?.privateKey,
+    ...(grant?.type === "jwt_bearer" ? { assertion: grant.assertion } : {}),
+    ...(grant?.type === "id_jag"
+      ? {
+          idToken: grant.idToken,
+          [`${PROVIDER}clientId`]: grant.identityProvider.clientId,
+          [`${PROVIDER}clientSecret`]: grant.identityProvider.clientSecret
+        }
+      : {})
+  }
+  return Object.entries(found).flatMap(([key, value]) => (value === undefined ? [] : [[key, value, place] as const]))
+}
+
+const PROVIDER = "identityProvider."
+
+const writeOAuth = (
+  { callbackPort, clientMetadataUrl, grant, scopes = [] }: OAuthSettings,
+  secrets: Readonly<Record<string, string>>
+): Entry => {
+  const written = Object.entries(secrets)
+  const own = Object.fromEntries(written.filter(([key]) => !key.startsWith(PROVIDER)))
+  const ofProvider = written.flatMap(([key, value]) =>
+    key.startsWith(PROVIDER) ? [[key.slice(PROVIDER.length), value] as const] : []
+  )
+  return {
+    ...(grant === undefined ? {} : { grant: grant.type }),
+    ...(grant?.issuer === undefined ? {} : { issuer: grant.issuer }),
+    ...own,
+    ...(grant?.key === undefined ? {} : { signingAlgorithm: grant.key.algorithm }),
+    ...(grant?.type === "id_jag"
+      ? {
+          identityProvider: {
+            issuer: grant.identityProvider.issuer,
+            ...(grant.identityProvider.tokenEndpoint === undefined
+              ? {}
+              : { tokenEndpoint: grant.identityProvider.tokenEndpoint }),
+            ...Object.fromEntries(ofProvider)
+          }
+        }
+      : {}),
+    ...unlessEmpty("scopes", scopes),
+    ...(callbackPort === undefined ? {} : { callbackPort }),
+    ...(clientMetadataUrl === undefined ? {} : { clientMetadataUrl })
+  }
+}
 
 /** Says the header and whether the field is sensitive in any case: for some names both go without saying. */
 const writeCredential = (field: CredentialField): Entry => ({

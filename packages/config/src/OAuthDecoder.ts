@@ -9,6 +9,7 @@ import type { OAuthSettings } from "@letterhead/core/server/ServerEntry"
 import type { Template } from "@letterhead/core/server/Template"
 import * as Result from "effect/Result"
 import type { EntryContext } from "./EntryContext.ts"
+import * as GrantDecoder from "./GrantDecoder.ts"
 import * as Interpolation from "./Interpolation.ts"
 import type { OAuthForm } from "./ServerForm.ts"
 
@@ -32,6 +33,7 @@ export const decode = (
     if (clientMetadataUrl !== undefined && !isMetadataUrl(clientMetadataUrl)) {
       return yield* invalid("an https URL with a path, and without user and fragment", "clientMetadataUrl")
     }
+    const grant = yield* GrantDecoder.decode(written, context)
     const bad = (scopes ?? []).findIndex((scope) => !SCOPE.test(scope))
     if (bad >= 0) return yield* invalid("a scope: visible ASCII without blanks, quotes and backslashes", "scopes", bad)
     return {
@@ -41,6 +43,7 @@ export const decode = (
       ...(callbackPort === undefined ? {} : { callbackPort }),
       ...(clientMetadataUrl === undefined ? {} : { clientMetadataUrl }),
       ...(exchange === undefined ? {} : { exchange }),
+      ...(grant === undefined ? {} : { grant }),
       place: context.document.place(at(), "key")
     }
   })

@@ -128,6 +128,10 @@ export const UserConfig = Schema.Record(Schema.String, CredentialField).annotate
   expected: "an object of fields by name"
 })
 
+/** A field that need not be there, with what an editor says of it. */
+export const field = <S extends Schema.Top>(schema: S, description: string) =>
+  Schema.optionalKey(schema).annotateKey({ description })
+
 const OAuthFields = {
   clientId: Schema.optionalKey(NonEmptyText.annotate({ expected: "a string with the id of a client" })),
   clientSecret: Schema.optionalKey(NonEmptyText.annotate({ expected: "a string with a secret, or a ${VARIABLE}" })),
@@ -135,10 +139,50 @@ const OAuthFields = {
   clientMetadataUrl: Schema.optionalKey(NonEmptyText.annotate({ expected: "a string with an https URL" }))
 }
 
-/** How somebody signs in. */
+/** Asymmetric ones: a secret is not signed with. */
+const SIGNING_ALGORITHMS = [
+  "ES256",
+  "ES384",
+  "ES512",
+  "PS256",
+  "PS384",
+  "PS512",
+  "RS256",
+  "RS384",
+  "RS512",
+  "EdDSA"
+] as const
+
+const WebUrl = NonEmptyText.annotate({ expected: "a string with an https URL" })
+
+const Secret = NonEmptyText.annotate({ expected: "a string such as a ${VARIABLE} or a {file:path}" })
+
+const IdentityProvider = Schema.Struct({
+  issuer: WebUrl,
+  tokenEndpoint: field(WebUrl, "Default: what the metadata of the issuer names."),
+  clientId: NonEmptyText.annotate({ expected: "a string with the id of a client" }),
+  clientSecret: Schema.optionalKey(Secret)
+}).annotate({ expected: `an object such as { "issuer": "https://login.example.com", "clientId": "…" }` })
+
+/** How somebody signs in, or by what a token is had where nobody does. */
 export const OAuth = Schema.Struct({
   ...OAuthFields,
-  scopes: Schema.optionalKey(Schema.Array(NonEmptyText).annotate({ expected: "a list of scopes" }))
+  scopes: Schema.optionalKey(Schema.Array(NonEmptyText).annotate({ expected: "a list of scopes" })),
+  grant: field(
+    Schema.Literals(["authorization_code", "client_credentials", "jwt_bearer", "id_jag"]).annotate({
+      expected: `"authorization_code", "client_credentials", "jwt_bearer" or "id_jag"`
+    }),
+    "What a token is had for: a person who signs in (the default), the client itself, an assertion, or the id token of a person."
+  ),
+  issuer: field(WebUrl, "The only authorization server that is asked, with a grant that needs no person."),
+  privateKey: field(Secret, "PKCS #8, as PEM: what the client signs with in place of a secret (private_key_jwt)."),
+  signingAlgorithm: field(
+    Schema.Literals(SIGNING_ALGORITHMS).annotate({ expected: `an algorithm of JWS, such as "ES256" or "RS256"` }),
+    "What the private key signs by."
+  ),
+  assertion: field(Secret, "With jwt_bearer: a JWT, such as the identity of a workload; read for each token."),
+  identityProvider: field(IdentityProvider, "With id_jag: who knows the person, and what this program is there."),
+  idToken: field(Secret, "With id_jag: of the person, from the identity provider; read for each token.")
 }).annotate({ expected: `an object such as { "clientId": "…", "scopes": ["read"] }` })
 
 /** As {@link OAuth}, with scopes in one string as OAuth itself writes them: how Claude Code and OpenCode say it. */
@@ -156,10 +200,6 @@ export const Auth = Schema.Literals(["auto", "oauth", "none"]).annotate({ expect
 
 /** The URL of a server, a template. */
 export const Url = NonEmptyText.annotate({ expected: "a string with a URL" })
-
-/** A field that need not be there, with what an editor says of it. */
-export const field = <S extends Schema.Top>(schema: S, description: string) =>
-  Schema.optionalKey(schema).annotateKey({ description })
 
 /** The fields that every dialect with `mcpServers` shares. */
 export const fields = {
@@ -253,12 +293,24 @@ export const userConfigKeys: KnownKeys = {
   }
 }
 
-export const oauthKeys: KnownKeys = {
+/** How somebody signs in, as other dialects say it too. */
+export const signInKeys: KnownKeys = {
   clientId: true,
   clientSecret: true,
   scopes: true,
   callbackPort: true,
   clientMetadataUrl: true
+}
+
+export const oauthKeys: KnownKeys = {
+  ...signInKeys,
+  grant: true,
+  issuer: true,
+  privateKey: true,
+  signingAlgorithm: true,
+  assertion: true,
+  identityProvider: { issuer: true, tokenEndpoint: true, clientId: true, clientSecret: true },
+  idToken: true
 }
 
 /** What a dialect expects an entry to be. */

@@ -40,11 +40,32 @@ const randomEntry = (random: () => number): Record<string, unknown> => {
       })
     }),
     ...maybe({
-      oauth: {
-        ...maybe({ clientId: text(), ...maybe({ clientSecret: text() }) }),
-        ...maybe({ scopes: pick<unknown>([], ["a:b", "c"]) }),
-        ...maybe({ callbackPort: pick(0, 8080) })
-      }
+      oauth: pick<unknown>(
+        {
+          ...maybe({ clientId: text(), ...maybe({ clientSecret: text() }) }),
+          ...maybe({ scopes: pick<unknown>([], ["a:b", "c"]) }),
+          ...maybe({ callbackPort: pick(0, 8080) })
+        },
+        {
+          clientId: text(),
+          ...maybe({ scopes: ["a"], issuer: "https://as.example" }),
+          ...pick<object>(
+            { grant: "client_credentials", clientSecret: text() },
+            { grant: "client_credentials", privateKey: text(), signingAlgorithm: "ES256" },
+            { grant: "jwt_bearer", assertion: text(), ...maybe({ clientSecret: text() }) },
+            {
+              grant: "id_jag",
+              idToken: text(),
+              identityProvider: {
+                issuer: "https://idp.example",
+                clientId: text(),
+                ...maybe({ clientSecret: text() }),
+                ...maybe({ tokenEndpoint: "https://idp.example/token" })
+              }
+            }
+          )
+        }
+      )
     }),
     ...maybe({
       passthroughHeaders: [

@@ -9,7 +9,7 @@ import type { Written } from "../ServersReader.ts"
 import type { KnownKeys } from "../UnknownKeys.ts"
 
 export const keys: KnownKeys = {
-  ...ServerForm.oauthKeys,
+  ...ServerForm.signInKeys,
   scope: true,
   redirectUri: true,
   authServerMetadataUrl: true

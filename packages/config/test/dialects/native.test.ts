@@ -403,6 +403,111 @@ layer(NodeServices.layer)("native", (it) => {
       })
     )
 
+    it.effect("a grant says what a token is had for where nobody signs in", () =>
+      Effect.gen(function* () {
+        const folder = yield* ConfigFolder.make
+        const person = {
+          grant: "id_jag",
+          clientId: "c",
+          idToken: "${SECRET}",
+          identityProvider: { issuer: "https://idp.example", clientId: "${ID}", clientSecret: "{file:./idp}" }
+        }
+        yield* folder.write(FILE, {
+          mcpServers: {
+            person: { url: "https://a", oauth: { grant: "authorization_code", clientId: "c" } },
+            secret: {
+              url: "https://a",
+              oauth: { grant: "client_credentials", clientId: "c", clientSecret: "${SECRET}", issuer: "https://as/" }
+            },
+            key: {
+              url: "https://a",
+              oauth: {
+                grant: "client_credentials",
+                clientId: "c",
+                privateKey: "{file:./key.pem}",
+                signingAlgorithm: "ES256"
+              }
+            },
+            workload: {
+              url: "https://a",
+              oauth: { grant: "jwt_bearer", clientId: "c", assertion: "{file:/var/run/secrets/token}" }
+            },
+            company: { url: "https://a", oauth: person }
+          }
+        })
+        const config = yield* folder.discover({}, { ID: "id", SECRET: "secret" })
+        expect(config.skipped).toEqual([])
+        expect(config.warnings).toEqual([])
+        const grants = [...config.servers.values()].map(({ oauth }) => oauth?.grant)
+        expect(grants).toMatchObject([
+          undefined,
+          { type: "client_credentials", issuer: "https://as/" },
+          { type: "client_credentials", key: { privateKey: { source: "{file:./key.pem}" }, algorithm: "ES256" } },
+          { type: "jwt_bearer", assertion: { source: "{file:/var/run/secrets/token}" } },
+          {
+            type: "id_jag",
+            idToken: { source: "${SECRET}" },
+            identityProvider: {
+              issuer: "https://idp.example",
+              clientId: { source: "${ID}" },
+              clientSecret: { source: "{file:./idp}" }
+            }
+          }
+        ])
+      })
+    )
+
+    it.effect("a grant that lacks something, or has what belongs to another, is refused at load", () =>
+      Effect.gen(function* () {
+        const credentials = '"grant": "client_credentials", "clientId": "c"'
+        const workload = '"grant": "jwt_bearer", "clientId": "c"'
+        const company = '"grant": "id_jag", "clientId": "c"'
+        const provider = '"identityProvider": { "issuer": "https://idp", "clientId": "c" }'
+        const cases = [
+          [
+            '"grant": "password"',
+            '(mcpServers.bad.oauth.grant): expected "authorization_code", "client_credentials", '
+          ],
+          ['"grant": "client_credentials"', '(mcpServers.bad.oauth.grant): expected "clientId" beside'],
+          [credentials, '"clientSecret" or "privateKey" beside "client_credentials"; add what the client proves'],
+          [`${credentials}, "privateKey": "k"`, 'oauth.privateKey): expected "signingAlgorithm" beside it; add'],
+          [`${credentials}, "clientSecret": "s", "signingAlgorithm": "ES256"`, 'expected "privateKey" beside it'],
+          [`${credentials}, "privateKey": "k", "signingAlgorithm": "HS256"`, "expected an algorithm of JWS"],
+          [
+            `${credentials}, "clientSecret": "s", "privateKey": "k", "signingAlgorithm": "ES256"`,
+            'expected "clientSecret" or this, and not both'
+          ],
+          [credentials + ', "clientSecret": "${UNSET_SECRET}"', "variable UNSET_SECRET is not set"],
+          [
+            `${credentials}, "clientSecret": "s", "issuer": "http://as.example"`,
+            "oauth.issuer): expected an https URL"
+          ],
+          [workload, '"assertion" beside "jwt_bearer"; add the JWT'],
+          [workload + ', "assertion": "${UNSET_TOKEN}"', "variable UNSET_TOKEN is not set"],
+          [company, '"identityProvider" beside "id_jag"'],
+          [`${company}, ${provider}`, '"idToken" beside "id_jag"'],
+          [
+            `${company}, "identityProvider": { "issuer": "https://idp" }`,
+            `oauth.identityProvider): expected the key "clientId"`
+          ],
+          [
+            `${company}, "idToken": "t", "identityProvider": { "issuer": "idp", "clientId": "c" }`,
+            "(mcpServers.bad.oauth.identityProvider.issuer): expected an https URL"
+          ],
+          [
+            `${credentials}, "clientSecret": "s", "assertion": "a"`,
+            'this with the grant "jwt_bearer" only, and not with "client_credentials"; say that in "grant", or remove'
+          ],
+          [`${workload}, "assertion": "a", "callbackPort": 1`, 'the grant "authorization_code" only'],
+          ['"privateKey": "k"', 'not with "authorization_code"'],
+          ['"idToken": "t"', 'oauth.idToken): expected this with the grant "id_jag" only']
+        ] as const
+        for (const [keys, expected] of cases) {
+          expect(yield* reasonFor(`{ "url": "https://b", "oauth": { ${keys} } }`)).toContain(expected)
+        }
+      })
+    )
+
     it.effect("what no authorization server would take is refused at load", () =>
       Effect.gen(function* () {
         const cases = [
