@@ -3,8 +3,7 @@
  *
  * The subject token is the Bearer token among the incoming headers of the call, which the runtime has to have captured
  * (`CallContext.fromRequest(["authorization"])`); a call without one is not sent. It goes to the token endpoint that the
- * entry names, and nowhere else. What is given for it is kept in memory, for calls with the same subject token alone,
- * until it is due or refused; calls that need the same one at the same time share one exchange.
+ * entry names, and nowhere else. What is given for it is kept in memory, for calls with the same subject token alone.
  */
 import type { CallContext } from "@letterhead/core/call/CallContext"
 import { named } from "@letterhead/core/call/IncomingHeaders"
@@ -17,13 +16,11 @@ import {
 import * as HeaderPatch from "@letterhead/core/headers/HeaderPatch"
 import { formatPlace, type ServerEntry } from "@letterhead/core/server/ServerEntry"
 import { Rank } from "@letterhead/core/sources/HeaderSource"
-import * as Cache from "effect/Cache"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
 import type { FlowTarget } from "./flow/OAuthFlow.ts"
-import { type IssuedTokens, RENEWAL_MARGIN, RENEWAL_MARGIN_PART } from "./token/TokenRecord.ts"
+import * as RepeatableToken from "./token/RepeatableToken.ts"
+import type { IssuedTokens } from "./token/TokenRecord.ts"
 
 /** Exchanged tokens that are kept at most; the oldest goes first. */
 export const CAPACITY = 1_000
@@ -37,27 +34,26 @@ export type Exchange = (
 
 interface Exchanged {
   readonly patch: HeaderPatch.HeaderPatch
-  /** Milliseconds. */
-  readonly life: number
+  readonly expiresIn: number
 }
 
 const ID = "oauth"
 
-export const make = (options: {
+export const make = Effect.fnUntraced(function* (options: {
   readonly exchange: Exchange
   /** What the entry says, evaluated; asks the trust gate. */
   readonly targetOf: (entry: ServerEntry, call: CallContext) => Effect.Effect<FlowTarget, HeaderError>
-}) => {
+}) {
+  const repeat = yield* RepeatableToken.make
   // By entry; in each by principal and subject token: what comes of one is not another's.
-  const caches = new WeakMap<ServerEntry, Cache.Cache<string, Exchanged, HeaderError>>()
-  let generation = 0
+  const tokens = new WeakMap<ServerEntry, Map<string, RepeatableToken.RepeatableToken<Exchanged>>>()
 
-  const lookUp = Effect.fnUntraced(function* (
+  const ask = Effect.fnUntraced(function* (
     entry: ServerEntry,
-    call: CallContext,
-    subject: string
+    { principal, subject }: Subject,
+    generation: number
   ): Effect.fn.Return<Exchanged, HeaderError> {
-    const target = yield* options.targetOf(entry, call)
+    const target = yield* options.targetOf(entry, { principal })
     const issued = yield* Effect.mapError(options.exchange(entry, target, Redacted.make(subject)), failed(entry))
     const declared = `exchanged for the caller's token · ${formatPlace(entry.oauth?.place ?? entry.place)}`
     const value = `${issued.tokenType} ${Redacted.value(issued.accessToken)}`
@@ -65,57 +61,48 @@ export const make = (options: {
       Effect.fromResult(HeaderPatch.setField("Authorization", value, declared)),
       failed(entry)
     )
-    generation += 1
-    // One of unknown lifetime is good for the calls that wait for it.
-    const life = (issued.expiresIn ?? 0) * 1_000
     return {
       patch: { ...HeaderPatch.empty(ID, Rank.oauth), generation, set: [field] },
-      life: life - Math.min(RENEWAL_MARGIN, life * RENEWAL_MARGIN_PART)
+      // One of unknown lifetime is good for the calls that wait for it.
+      expiresIn: issued.expiresIn ?? 0
     }
   })
 
-  const cacheOf = (entry: ServerEntry) =>
-    Effect.suspend(() => {
-      const known = caches.get(entry)
-      if (known !== undefined) return Effect.succeed(known)
-      return Effect.map(
-        Cache.makeWith(
-          (key: string) => {
-            const end = key.indexOf("\n")
-            return lookUp(entry, { principal: key.slice(end + 1) }, key.slice(0, end))
-          },
-          {
-            capacity: CAPACITY,
-            timeToLive: (exit) => (Exit.isSuccess(exit) ? Duration.millis(exit.value.life) : Duration.zero)
-          }
-        ),
-        (made) => {
-          const cache = caches.get(entry) ?? made
-          caches.set(entry, cache)
-          return cache
-        }
-      )
-    })
+  const tokenOf = (entry: ServerEntry, caller: Subject): RepeatableToken.RepeatableToken<Exchanged> => {
+    const ofEntry = tokens.get(entry) ?? new Map<string, RepeatableToken.RepeatableToken<Exchanged>>()
+    tokens.set(entry, ofEntry)
+    const key = `${caller.subject}\n${caller.principal}`
+    const known = ofEntry.get(key)
+    if (known !== undefined) return known
+    const made = repeat((generation) => ask(entry, caller, generation))
+    const [oldest] = ofEntry.keys()
+    if (oldest !== undefined && ofEntry.size >= CAPACITY) ofEntry.delete(oldest)
+    ofEntry.set(key, made)
+    return made
+  }
 
   return {
     resolve: Effect.fnUntraced(function* (
       entry: ServerEntry,
       call: CallContext
     ): Effect.fn.Return<HeaderPatch.HeaderPatch, HeaderError> {
-      const key = yield* keyOf(entry, call)
-      return (yield* Cache.get(yield* cacheOf(entry), key)).patch
+      return (yield* tokenOf(entry, yield* subjectOf(entry, call)).get).value.patch
     }),
     /** A refused token is exchanged anew, once: for the next call with the same subject token. */
     challenge: Effect.fnUntraced(function* (entry: ServerEntry, call: CallContext, sent: number | undefined) {
-      const key = yield* keyOf(entry, call)
-      yield* Cache.invalidateWhen(yield* cacheOf(entry), key, ({ patch }) => patch.generation === sent)
+      tokenOf(entry, yield* subjectOf(entry, call)).forget(sent)
       return true
     })
   }
+})
+
+/** Whose token it is, and the token, in which no line break can be. */
+interface Subject {
+  readonly principal: string
+  readonly subject: string
 }
 
-/** The subject token, in which no line break can be, and the principal. */
-const keyOf = (entry: ServerEntry, call: CallContext): Effect.Effect<string, HeaderError> => {
+const subjectOf = (entry: ServerEntry, call: CallContext): Effect.Effect<Subject, HeaderError> => {
   const place = entry.oauth?.place ?? entry.place
   const came = named(call.incoming, "authorization")
   const [field] = came
@@ -125,7 +112,7 @@ const keyOf = (entry: ServerEntry, call: CallContext): Effect.Effect<string, Hea
     const rule = "of the caller has to be one Bearer token, to be exchanged"
     return Effect.fail(failed(entry)(new HeaderInvalid({ field: "authorization", rule, place })))
   }
-  return Effect.succeed(`${subject}\n${call.principal}`)
+  return Effect.succeed({ principal: call.principal, subject })
 }
 
 const failed = (entry: ServerEntry) => (reason: HeaderErrorReason) =>

@@ -184,7 +184,7 @@ export const make: Effect.Effect<HeaderSource, never, Requirements | Scope.Scope
           Effect.logWarning(`${error.message}; "${entry.name}" is called without a sign-in`)
         )
 
-  const exchanging = ExchangeSource.make({
+  const exchanging = yield* ExchangeSource.make({
     targetOf: (entry, call) =>
       gate.require(entry).pipe(
         Effect.andThen(sessionOf(entry, call)),
