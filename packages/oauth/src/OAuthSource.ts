@@ -16,7 +16,6 @@ import * as HeaderPatch from "@letterhead/core/headers/HeaderPatch"
 import type { SecretStore } from "@letterhead/core/secrets/SecretStore"
 import { formatPlace, type ServerEntry } from "@letterhead/core/server/ServerEntry"
 import * as ServerUrl from "@letterhead/core/server/ServerUrl"
-import * as Template from "@letterhead/core/server/Template"
 import { type ChallengeResponse, type HeaderSource, Rank } from "@letterhead/core/sources/HeaderSource"
 import { TrustGate } from "@letterhead/core/trust/TrustGate"
 import * as Clock from "effect/Clock"
@@ -30,7 +29,9 @@ import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Challenge from "./discovery/Challenge.ts"
 import * as ExchangeSource from "./ExchangeSource.ts"
-import { type ClientSettings, type FlowTarget, OAuthFlow } from "./flow/OAuthFlow.ts"
+import * as EntrySettings from "./flow/EntrySettings.ts"
+import { type FlowTarget, OAuthFlow } from "./flow/OAuthFlow.ts"
+import * as GrantSource from "./GrantSource.ts"
 import * as TokenRecord from "./token/TokenRecord.ts"
 import * as Tokens from "./token/Tokens.ts"
 
@@ -69,11 +70,11 @@ export const make: Effect.Effect<HeaderSource, never, Requirements | Scope.Scope
 
   const sessionOf = Effect.fnUntraced(function* (entry: ServerEntry, { principal }: CallContext) {
     const known = sessions.get(entry)?.get(principal)
-    if (known !== undefined && isFixed(entry)) return known
+    if (known !== undefined && ServerUrl.isFixed(entry)) return known
     const serverUrl = yield* ServerUrl.evaluate(entry)
     // A URL that comes from outside may be another one by now: then what was found out is that of another server.
     if (known?.target.serverUrl.href === serverUrl.href) return known
-    const settings = yield* Effect.mapError(settingsOf(entry), failed(entry))
+    const settings = yield* EntrySettings.evaluate(entry)
     const target = { server: entry.name, serverUrl, principal, settings }
     const session: Session = {
       target,
@@ -84,21 +85,6 @@ export const make: Effect.Effect<HeaderSource, never, Requirements | Scope.Scope
     const principals = sessions.get(entry) ?? new Map<string, Session>()
     sessions.set(entry, principals.set(principal, session))
     return session
-  })
-
-  const settingsOf = Effect.fnUntraced(function* (entry: ServerEntry) {
-    const { oauth } = entry
-    if (oauth === undefined) return {}
-    yield* gate.require(entry)
-    const text = (template: Template.Template) =>
-      Template.evaluate(template, { origin: entry.origin, place: oauth.place })
-    const settings: ClientSettings = {
-      ...(oauth.clientId === undefined ? {} : { clientId: yield* text(oauth.clientId) }),
-      ...(oauth.clientSecret === undefined ? {} : { clientSecret: Redacted.make(yield* text(oauth.clientSecret)) }),
-      ...(oauth.callbackPort === undefined ? {} : { callbackPort: oauth.callbackPort }),
-      ...(oauth.clientMetadataUrl === undefined ? {} : { clientMetadataUrl: oauth.clientMetadataUrl })
-    }
-    return settings
   })
 
   /** What the store holds for this server and client; what belongs to another is not used (fault F76). */
@@ -197,10 +183,21 @@ export const make: Effect.Effect<HeaderSource, never, Requirements | Scope.Scope
         : flow.exchange(target, oauth.exchange, { subject, scopes: oauth.scopes ?? [] })
   })
 
+  const granting = yield* GrantSource.make({
+    request: flow.grant,
+    urlOf: (entry) => Effect.provideContext(ServerUrl.evaluate(entry), services),
+    targetOf: (entry, serverUrl, principal) =>
+      EntrySettings.evaluate(entry).pipe(
+        Effect.map((settings) => ({ server: entry.name, serverUrl, principal, settings })),
+        Effect.provideContext(services)
+      )
+  })
+
   const resolve: HeaderSource["resolve"] = (entry, call) => {
     if (entry.oauth?.exchange !== undefined) return exchanging.resolve(entry, call)
+    if (entry.oauth?.grant !== undefined) return granting.resolve(entry, call)
     const session = sessions.get(entry)?.get(call.principal)
-    const settled = session === undefined || !isFixed(entry) ? undefined : atOnce(entry, session)
+    const settled = session === undefined || !ServerUrl.isFixed(entry) ? undefined : atOnce(entry, session)
     return settled ?? Effect.provideContext(awaited(entry, call), services)
   }
 
@@ -301,18 +298,19 @@ export const make: Effect.Effect<HeaderSource, never, Requirements | Scope.Scope
       if (entry.oauth?.exchange !== undefined) {
         return response.status === 401 ? exchanging.challenge(entry, call, generation) : Effect.succeed(false)
       }
-      return Effect.provideContext(challenge(entry, call, generation, response), services)
+      return entry.oauth?.grant === undefined
+        ? Effect.provideContext(challenge(entry, call, generation, response), services)
+        : granting.challenge(entry, call, generation, response)
     },
-    signIn: (entry, owner) =>
-      entry.oauth?.exchange === undefined
+    signIn: (entry, owner) => {
+      if (entry.oauth?.grant !== undefined) return granting.signIn(entry, owner)
+      return entry.oauth?.exchange === undefined
         ? Effect.provideContext(signIn(entry, owner), services)
         : Effect.fail(failed(entry)(new SignInFailed({ description: NOBODY })))
+    }
   }
 })
 
 const NOBODY = "nobody signs in here: the token of whoever calls is exchanged"
 
 const NOTHING = Exit.succeed(HeaderPatch.empty(ID, Rank.oauth))
-
-/** Whether the URL of an entry is all in its text. */
-const isFixed = ({ endpoint }: ServerEntry): boolean => endpoint.type === "http" && !Template.readsOutside(endpoint.url)

@@ -413,7 +413,7 @@ describe("IdentityAssertion", () => {
       const server = yield* granting()
       const provider = yield* identityProvider({ error: "invalid_grant", error_description: "id-hunter2 is old" }, 400)
       const error = yield* Effect.flip(enterprise(server, provider))
-      expect(error.message).toBe("the authorization server refused (invalid_grant): *** is old")
+      expect(error.message).toBe("the identity provider refused (invalid_grant): *** is old")
       expect(tokenRequests(server)).toEqual([])
     })
   )

@@ -94,6 +94,7 @@ const observed = () => {
   const flow: OAuthFlow["Service"] = {
     signIn: () => Effect.die(new Error("nobody signs in here")),
     exchange: () => Effect.die(new Error("nothing is exchanged here")),
+    grant: () => Effect.die(new Error("nothing is exchanged here")),
     refresh: (_target, record) =>
       Effect.sync(() => {
         order.push("refresh")

@@ -278,9 +278,12 @@ export class SignInFailed extends Data.TaggedError("SignInFailed")<{
 /** The authorization server cannot be reached or answers nonsense; whoever was signed in still is. */
 export class TokenFailed extends Data.TaggedError("TokenFailed")<{
   readonly description: string
+  /** Nobody signs in for the token. Default: somebody did. */
+  readonly withoutSignIn?: true
 }> {
   override get message(): string {
-    return `the authorization server gave no usable answer: ${this.description}; the sign-in is kept, try again later`
+    const kept = this.withoutSignIn === true ? "" : "the sign-in is kept, "
+    return `the authorization server gave no usable answer: ${this.description}; ${kept}try again later`
   }
 }
 

@@ -5,6 +5,7 @@
  * A key goes before a secret. Which way a secret takes, its registration says, where the metadata has that way too;
  * otherwise the metadata does, and Basic goes first.
  */
+import { SignInFailed } from "@letterhead/core/headers/HeaderError"
 import {
   type AddClientAuthentication,
   type AuthorizationServerMetadata,
@@ -36,13 +37,20 @@ export const make = (client: OAuthClient, metadata: AuthorizationServerMetadata)
   const { key, secret } = client
   if (method === "private_key_jwt" && key !== undefined) {
     return async (headers, parameters, url) => {
-      await createPrivateKeyJwtAuth({
+      const sign = createPrivateKeyJwtAuth({
         issuer: client.id,
         subject: client.id,
         privateKey: Redacted.value(key.privateKey),
         alg: key.algorithm,
         audience: metadata.issuer
-      })(headers, parameters, url, metadata)
+      })
+      try {
+        await sign(headers, parameters, url, metadata)
+      } catch {
+        // What is thrown may quote the key.
+        const description = `the private key cannot sign by ${key.algorithm}; it has to be one for that, in PKCS #8 as PEM`
+        throw new SignInFailed({ description })
+      }
       parameters.set("client_id", client.id)
     }
   }

@@ -47,6 +47,8 @@ export interface DiscoverOptions {
   readonly fetch: FetchLike
   /** What the server answered 401 or 403 with. */
   readonly challenge?: { readonly resourceMetadata?: URL; readonly scope?: string }
+  /** The one to take where the server names several. Default: the first. */
+  readonly issuer?: string
 }
 
 /** Fails with `SignInFailed` where what is found cannot be trusted, and with `TokenFailed` where nothing answers. */
@@ -57,7 +59,8 @@ export const discover = Effect.fn("AuthorizationServer.discover")(function* (
   const policy = UrlPolicy.make({ serverUrl, trustedOrigins: yield* UrlPolicy.TrustedOrigins })
   const protectedResource = yield* protectedResourceOf(options)
   const resource = yield* resourceOf(serverUrl, protectedResource)
-  const named = protectedResource?.authorization_servers?.[0]
+  const all = protectedResource?.authorization_servers ?? []
+  const named = all.find((one) => one === options.issuer) ?? all[0]
   if (named !== undefined) yield* requireAllowed(policy, "the authorization server", named)
   const { document, metadata } = yield* metadataOf(named ?? new URL("/", serverUrl).href, options, policy)
   if (metadata === undefined && named !== undefined) {

@@ -11,6 +11,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
+import type { ClientKey } from "../client/OAuthClient.ts"
 import type { SignIn } from "../signin/SignIn.ts"
 import type { IssuedTokens, TokenRecord } from "../token/TokenRecord.ts"
 import type { SignInOver } from "../token/Tokens.ts"
@@ -21,6 +22,34 @@ export interface ClientSettings {
   readonly clientSecret?: Redacted.Redacted
   readonly callbackPort?: number
   readonly clientMetadataUrl?: string
+  /** Where nobody signs in. */
+  readonly grant?: GrantSettings
+}
+
+/** A grant for which nobody signs in, with its templates evaluated; see `Grant` of the entry. */
+export type GrantSettings = { readonly key?: ClientKey; readonly issuer?: string } & (
+  | { readonly type: "client_credentials" }
+  | { readonly type: "jwt_bearer"; readonly assertion: Redacted.Redacted }
+  | {
+      readonly type: "id_jag"
+      readonly idToken: Redacted.Redacted
+      readonly identityProvider: {
+        readonly issuer: string
+        readonly tokenEndpoint?: string
+        readonly clientId: string
+        readonly clientSecret?: Redacted.Redacted
+      }
+    }
+)
+
+/** What a token is asked for with a grant. */
+export interface GrantRequest {
+  /** What the server said when it refused a request; where nothing is known, it is asked. */
+  readonly challenge: Challenge | undefined
+  /** Asked for in the place of those that the server's metadata lists. */
+  readonly scopes: ReadonlyArray<string> | undefined
+  /** Asked for beside: what the server found missing. */
+  readonly missing: string | undefined
 }
 
 /** What a server said when it refused a request. */
@@ -68,10 +97,12 @@ export class OAuthFlow extends Context.Service<
       settings: TokenExchange,
       request: { readonly subject: Redacted.Redacted; readonly scopes: ReadonlyArray<string> }
     ) => Effect.Effect<IssuedTokens, HeaderErrorReason>
+    /** Gets a token by the grant of the target's settings; nobody is asked. */
+    readonly grant: (target: FlowTarget, request: GrantRequest) => Effect.Effect<SignedIn, HeaderErrorReason>
   }
 >()("@letterhead/oauth/flow/OAuthFlow") {}
 
-/** The authorization code flow, and token exchange. */
+/** The authorization code flow, token exchange, and the grants without a person. */
 export const layer: Layer.Layer<OAuthFlow, never, SignIn | SecretStore> = Layer.effect(
   OAuthFlow,
   Effect.gen(function* () {
@@ -95,6 +126,11 @@ export const layer: Layer.Layer<OAuthFlow, never, SignIn | SecretStore> = Layer.
             ({ exchange }) => exchange(target, settings, request)
           ),
           services
+        ),
+      grant: (target, request) =>
+        Effect.promise(() => import("./GrantFlow.ts")).pipe(
+          Effect.flatMap((granting) => granting.request(target, request)),
+          Effect.provideContext(services)
         )
     }
   })

@@ -14,9 +14,11 @@ export class GrantRefused extends Data.TaggedError("GrantRefused")<{
   readonly code: string
   /** What the server says of it, masked and cut; may be empty. */
   readonly description: string
+  /** Who refused, where it was not the authorization server. */
+  readonly by?: "identity provider"
 }> {
   override get message(): string {
-    return `the authorization server refused (${this.code})${this.description === "" ? "" : `: ${this.description}`}`
+    return `the ${this.by ?? "authorization server"} refused (${this.code})${this.description === "" ? "" : `: ${this.description}`}`
   }
 }
 

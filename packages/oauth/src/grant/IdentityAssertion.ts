@@ -25,6 +25,8 @@ export interface IdentityAssertionOptions extends TokenRequest.GrantOptions {
     readonly tokenEndpoint?: URL
     /** What this program is there. */
     readonly client: OAuthClient
+    /** For the requests to it. Default: that of the others. */
+    readonly fetch?: FetchLike
   }
   /** Of the person, from the identity provider. */
   readonly idToken: Redacted.Redacted
@@ -35,7 +37,10 @@ export const request = Effect.fn("IdentityAssertion.request")(function* (
   options: IdentityAssertionOptions
 ): Effect.fn.Return<TokenRequest.TokenAnswer, GrantError.GrantError> {
   const { jwtAuthGrant } = yield* Effect.tryPromise({
-    try: (signal) => assertion(options, (input, init) => options.fetch(input, { ...init, signal })),
+    try: (signal) => {
+      const fetch = options.identityProvider.fetch ?? options.fetch
+      return assertion(options, (input, init) => fetch(input, { ...init, signal }))
+    },
     catch: (error) => failureOf(error, options)
   })
   return yield* JwtBearer.request({ ...options, assertion: Redacted.make(jwtAuthGrant) })
@@ -66,7 +71,8 @@ const failureOf = (error: unknown, { idToken, identityProvider }: IdentityAssert
   const refusal = error instanceof Error ? REFUSAL.exec(error.message) : null
   if (refusal === null) return GrantError.fromUnknown(error, [])
   const secrets = [idToken, ...TokenRequest.secretsOf(identityProvider.client)]
-  return GrantError.refused(refusal[1] ?? "", refusal[2] ?? "", secrets)
+  const { code, description } = GrantError.refused(refusal[1] ?? "", refusal[2] ?? "", secrets)
+  return new GrantError.GrantRefused({ code, description, by: "identity provider" })
 }
 
 const REFUSAL = /^Token exchange failed: ([a-z][a-z_]{0,63})(?: - ([^]*))?$/

@@ -1,0 +1,189 @@
+/**
+ * The token of an entry whose grant needs no person: client credentials, an assertion, or an id token.
+ *
+ * With `auth: "oauth"` it is got before the first request; with `"auto"` where a server answers 401 with a challenge, inside
+ * that request, since nobody is asked anything. It is kept in memory, for one principal, entry and URL, and stored nowhere.
+ * What the entry presents is read anew for each token. A 403 for want of a scope leads to a token that was asked for with
+ * that scope as well, once for each scope and {@link STEP_UPS} times at most.
+ */
+import type { CallContext } from "@letterhead/core/call/CallContext"
+import { HeaderError, type HeaderErrorReason } from "@letterhead/core/headers/HeaderError"
+import * as HeaderPatch from "@letterhead/core/headers/HeaderPatch"
+import { formatPlace, type ServerEntry } from "@letterhead/core/server/ServerEntry"
+import * as ServerUrl from "@letterhead/core/server/ServerUrl"
+import { type ChallengeResponse, Rank } from "@letterhead/core/sources/HeaderSource"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Redacted from "effect/Redacted"
+import * as Challenge from "./discovery/Challenge.ts"
+import type { FlowTarget, GrantRequest, SignedIn } from "./flow/OAuthFlow.ts"
+import * as RepeatableToken from "./token/RepeatableToken.ts"
+import * as TokenRecord from "./token/TokenRecord.ts"
+
+/** Tokens with further scopes that one principal is worth at one entry: a server could name ever new ones. */
+export const STEP_UPS = 8
+
+interface Granted {
+  readonly patch: HeaderPatch.HeaderPatch
+  readonly expiresIn?: number
+  /** What was granted, with what was asked for beside. */
+  readonly scope: string | undefined
+}
+
+interface Session {
+  readonly serverUrl: URL
+  readonly token: RepeatableToken.RepeatableToken<Granted>
+  /** Whether calls carry a token: from the start, or since the server asked for one. */
+  wanted: boolean
+  /** What the server said last when it refused a request. */
+  challenge: Challenge.OAuthChallenge | undefined
+  /** What the server found missing, and is asked for with each token since. */
+  missing: string | undefined
+  /** What it found missing and was asked for, whatever came of it. */
+  readonly stepUps: Set<string>
+}
+
+const ID = "oauth"
+
+export const make = Effect.fnUntraced(function* (options: {
+  readonly request: (target: FlowTarget, request: GrantRequest) => Effect.Effect<SignedIn, HeaderErrorReason>
+  /** What the entry says now; asks the trust gate. */
+  readonly targetOf: (entry: ServerEntry, serverUrl: URL, principal: string) => Effect.Effect<FlowTarget, HeaderError>
+  /** What the URL of the entry is now. */
+  readonly urlOf: (entry: ServerEntry) => Effect.Effect<URL, HeaderError>
+}) {
+  const repeat = yield* RepeatableToken.make
+  // By entry and principal: what one is given is not another's.
+  const sessions = new WeakMap<ServerEntry, Map<string, Session>>()
+
+  const sessionOf = Effect.fnUntraced(function* (entry: ServerEntry, { principal }: CallContext) {
+    const serverUrl = yield* options.urlOf(entry)
+    const principals = sessions.get(entry) ?? new Map<string, Session>()
+    sessions.set(entry, principals)
+    const known = principals.get(principal)
+    // A URL that comes from outside may be another one by now: then what was got is for another server.
+    if (known?.serverUrl.href === serverUrl.href) return known
+    const session: Session = {
+      serverUrl,
+      token: repeat((generation) => ask(entry, session, principal, generation)),
+      wanted: entry.auth === "oauth",
+      challenge: undefined,
+      missing: undefined,
+      stepUps: new Set()
+    }
+    principals.set(principal, session)
+    return session
+  })
+
+  const ask = Effect.fnUntraced(function* (
+    entry: ServerEntry,
+    session: Session,
+    principal: string,
+    generation: number
+  ): Effect.fn.Return<Granted, HeaderError> {
+    const { challenge, missing, serverUrl } = session
+    const target = yield* options.targetOf(entry, serverUrl, principal)
+    const issued = yield* Effect.mapError(
+      options.request(target, { challenge, missing, scopes: entry.oauth?.scopes }),
+      failed(entry)
+    )
+    const place = formatPlace(entry.oauth?.place ?? entry.place)
+    const declared = `${nameOf(entry)} at ${issued.issuer} · ${place}`
+    const value = `${issued.tokenType} ${Redacted.value(issued.accessToken)}`
+    const field = yield* Effect.mapError(
+      Effect.fromResult(HeaderPatch.setField("Authorization", value, declared)),
+      failed(entry)
+    )
+    return {
+      patch: { ...HeaderPatch.empty(ID, Rank.oauth), generation, set: [field] },
+      scope: TokenRecord.union(issued.scope, missing),
+      ...(issued.expiresIn === undefined ? {} : { expiresIn: issued.expiresIn })
+    }
+  })
+
+  /** A token for a scope that the one of a generation lacks. */
+  const stepUp = Effect.fnUntraced(function* (
+    session: Session,
+    generation: number | undefined,
+    scope: string | undefined
+  ): Effect.fn.Return<boolean, HeaderError> {
+    const { stepUps, token } = session
+    const held = token.held()
+    if (scope === undefined || held === undefined || generation === undefined) return false
+    if (TokenRecord.includes(held.value.scope, scope)) return held.generation !== generation
+    if (stepUps.has(scope)) {
+      // Somebody else may be asking for it right now.
+      return TokenRecord.includes((yield* token.latest)?.value.scope, scope)
+    }
+    if (stepUps.size >= STEP_UPS) return false
+    stepUps.add(scope)
+    const before = session.missing
+    session.missing = TokenRecord.union(before, scope)
+    // What is asked for without it already comes first.
+    yield* Effect.flatMap(token.renew(held.generation), ({ generation, value }) =>
+      TokenRecord.includes(value.scope, scope) ? Effect.void : Effect.asVoid(token.renew(generation))
+    ).pipe(
+      Effect.tapError(({ reason }) =>
+        Effect.sync(() => {
+          // Who refused it would refuse all that is asked for with it.
+          session.missing = before
+          if (reason._tag === "TokenFailed") stepUps.delete(scope)
+        })
+      )
+    )
+    return true
+  })
+
+  const answer = (session: Session): Effect.Effect<HeaderPatch.HeaderPatch, HeaderError> => {
+    if (!session.wanted) return NOTHING
+    const settled = session.token.settled()
+    return settled === undefined
+      ? Effect.map(session.token.get, ({ value }) => value.patch)
+      : Exit.succeed(settled.value.patch)
+  }
+
+  return {
+    resolve: (entry: ServerEntry, call: CallContext): Effect.Effect<HeaderPatch.HeaderPatch, HeaderError> => {
+      const known = sessions.get(entry)?.get(call.principal)
+      return known === undefined || !ServerUrl.isFixed(entry)
+        ? Effect.flatMap(sessionOf(entry, call), answer)
+        : answer(known)
+    },
+    challenge: Effect.fnUntraced(function* (
+      entry: ServerEntry,
+      call: CallContext,
+      generation: number | undefined,
+      response: ChallengeResponse
+    ): Effect.fn.Return<boolean, HeaderError> {
+      const said = Challenge.parse(response.wwwAuthenticate)
+      const session = yield* sessionOf(entry, call)
+      if (response.status === 403) return yield* stepUp(session, generation, said?.scope)
+      // A server that does not say what it wants does not want OAuth.
+      if (generation === undefined && said === undefined) return false
+      session.challenge = said ?? session.challenge
+      session.wanted = true
+      session.token.forget(generation)
+      return true
+    }),
+    /** A token now, whether there is one already or not. */
+    signIn: Effect.fnUntraced(function* (entry: ServerEntry, owner: CallContext): Effect.fn.Return<void, HeaderError> {
+      const session = yield* sessionOf(entry, owner)
+      session.wanted = true
+      yield* session.token.renew(session.token.held()?.generation)
+    })
+  }
+})
+
+const failed = (entry: ServerEntry) => (reason: HeaderErrorReason) =>
+  new HeaderError({ server: entry.name, source: ID, reason })
+
+const NOTHING = Exit.succeed(HeaderPatch.empty(ID, Rank.oauth))
+
+/** What a grant is called where it is told of. */
+const nameOf = ({ oauth }: ServerEntry): string => (oauth?.grant === undefined ? "a sign-in" : NAMES[oauth.grant.type])
+
+const NAMES = {
+  client_credentials: "client credentials",
+  jwt_bearer: "a JWT bearer assertion",
+  id_jag: "an identity assertion"
+} as const
