@@ -14,14 +14,17 @@ import * as Option from "effect/Option"
 import * as Directories from "../Directories.ts"
 import { signIns } from "../HeaderLayer.ts"
 import { isOfSignIn, isOpenHarness, mayApply } from "../OAuthLayer.ts"
+import { type GrantName, NAMES } from "./GrantToken.ts"
 
 /**
- * `static`, `credential`, `incoming`, `helper`: another source supplies it, or may; `none`: nobody signed in, and nothing
+ * `client credentials` and the like: the grant that a token is got by, without anybody; `static`, `credential`,
+ * `incoming`, `helper`: another source supplies it, or may; `none`: nobody signed in, and nothing
  * says that somebody has to; `unknown`: what is stored cannot be read, or belongs to a URL that is not approved.
  */
 export type AuthorizationState =
   | "signed in"
   | "needs login"
+  | GrantName
   | "static"
   | "credential"
   | "incoming"
@@ -72,6 +75,7 @@ export const authorizationOf = Effect.fnUntraced(function* (entry: ServerEntry) 
   if (supplier !== undefined) return authorization({ state: supplier })
   if (entry.helper !== undefined) return authorization({ state: "helper" })
   if (!mayApply(entry)) return authorization({ state: "none" })
+  if (entry.oauth?.grant !== undefined) return authorization({ state: NAMES[entry.oauth.grant.type] })
   return yield* Effect.orElseSucceed(signInOf(entry), () => authorization({ state: "unknown" }))
 })
 

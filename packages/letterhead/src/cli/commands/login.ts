@@ -5,15 +5,18 @@
  * and the one it ends at is pasted here; where the authorization server has device authorization, a code is entered
  * there instead. What was signed in before stays until the new sign-in is done.
  *
- * `--json`: `{ server, issuer, resource, scope?, expiresAt?, renewable }`; on standard error a line `{ signIn: { step,
- * address?, message } }` for each thing the person has to do, and `{ question: { message } }` where an answer is typed.
- * Without a terminal on standard error a person is waited for only where a browser was opened.
+ * Where the entry names a grant that needs nobody, a token is got by it and thrown away, so that a person sees whether
+ * that works.
+ *
+ * `--json`: `{ server, grant?, issuer, resource, scope?, expiresAt?, renewable }`; on standard error a line
+ * `{ signIn: { step, address?, message } }` for each thing the person has to do, and `{ question: { message } }` where an
+ * answer is typed. Without a terminal on standard error a person is waited for only where a browser was opened.
  */
 import { local } from "@letterhead/core/call/CallContext"
 import { none } from "@letterhead/core/headers/ResolvedHeaders"
 import { SecretStore } from "@letterhead/core/secrets/SecretStore"
 import { McpConfig } from "@letterhead/core/server/McpConfig"
-import type { ServerEntry } from "@letterhead/core/server/ServerEntry"
+import type { Grant, ServerEntry } from "@letterhead/core/server/ServerEntry"
 import { HeaderSources } from "@letterhead/core/sources/HeaderSources"
 import * as Clock from "effect/Clock"
 import * as Argument from "effect/cli/Argument"
@@ -56,6 +59,7 @@ const signIn = Effect.fnUntraced(function* (server: string, noBrowser: boolean) 
       message: `nobody signs in at "${printableLine(server)}": ${reason ?? "there is no source of sign-ins"}`
     })
   }
+  if (entry.oauth?.grant !== undefined) return yield* tryGrant(entry, entry.oauth.grant)
   const owner = { ...local, server }
   const { evaluate } = yield* Effect.promise(() => import("@letterhead/core/server/ServerUrl"))
   const { ask } = yield* Effect.promise(() => import("@letterhead/oauth/discovery/ServerChallenge"))
@@ -114,6 +118,31 @@ const requireStore = Effect.gen(function* () {
 
 /** Of no server: one for all, since a store may remember that something was removed. */
 const PROBE = { ...local, origin: "letterhead:", server: "letterhead", field: "whether something can be kept" }
+
+/** Nobody signs in: shows that there is a token to be had. */
+const tryGrant = Effect.fnUntraced(function* (entry: ServerEntry, grant: Grant) {
+  const output = yield* Output
+  const { NAMES, request } = yield* Effect.promise(() => import("../GrantToken.ts"))
+  const { expiresAt, issuer, resource, scope } = yield* request(entry)
+  if (output.json) {
+    return yield* output.document({
+      server: entry.name,
+      grant: grant.type,
+      issuer,
+      resource,
+      ...(scope === undefined ? {} : { scope }),
+      ...(expiresAt === undefined ? {} : { expiresAt: new Date(expiresAt).toISOString() }),
+      renewable: true
+    })
+  }
+  const lasting = expiresAt === undefined ? "" : ` for ${remaining(expiresAt - (yield* Clock.currentTimeMillis))}`
+  return yield* output.print(
+    printableLine(
+      `Nobody has to sign in at "${entry.name}": ${issuer} gives a token${lasting} (${NAMES[grant.type]}). ` +
+        `Each run gets its own; this one is not kept.`
+    )
+  )
+})
 
 /** Why a sign-in would be of no use. */
 const reasonAgainst = (entry: ServerEntry): string | undefined => {

@@ -3,7 +3,8 @@
  * `--revoke` also makes them void at the authorization server, where it can do that.
  *
  * What is kept here goes in any case, without a network too; whatever then remains somewhere, the error says, and it is
- * never used again. Sign-ins of OpenHarness are left to it, and not used any more.
+ * never used again. Where a grant needs nobody there are no tokens here; which authorization server its client belongs to
+ * is forgotten. Sign-ins of OpenHarness are left to it, and not used any more.
  *
  * `--json`: `{ server, removed: [field], revoked }`.
  */
@@ -13,14 +14,11 @@ import type { SecretKey } from "@letterhead/core/secrets/SecretKey"
 import { SecretStore } from "@letterhead/core/secrets/SecretStore"
 import { McpConfig } from "@letterhead/core/server/McpConfig"
 import type { ServerEntry } from "@letterhead/core/server/ServerEntry"
-import * as Template from "@letterhead/core/server/Template"
-import { TrustGate } from "@letterhead/core/trust/TrustGate"
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import { isOfSignIn, isOpenHarness } from "../../OAuthLayer.ts"
 import { CliFailure } from "../CliFailure.ts"
@@ -100,7 +98,9 @@ const signOut = Effect.fnUntraced(function* (server: string, wantsRevoked: boole
   return yield* output.print(
     printableLine(
       tokens === undefined && !left
-        ? `Nobody was signed in at "${server}".`
+        ? entry?.oauth?.grant === undefined
+          ? `Nobody was signed in at "${server}".`
+          : `Nobody signs in at "${server}", and no token is kept: each run gets its own. To end that, change its entry.`
         : `Signed out of "${server}"${what}.${others}`
     )
   )
@@ -135,23 +135,10 @@ const revoked = Effect.fnUntraced(function* (key: SecretKey, entry: ServerEntry 
   const record = Option.getOrUndefined(yield* Effect.flatMap(store.get(key), decode))
   if (record?._tag !== "SignedIn") return false
   const { principal, server } = key
-  const settings = entry === undefined ? {} : yield* settingsOf(entry)
+  const { evaluate } = yield* Effect.promise(() => import("@letterhead/oauth/flow/EntrySettings"))
+  const settings = entry === undefined ? {} : yield* evaluate(entry)
   const target = { server, principal, serverUrl: new URL(record.serverUrl), settings }
   return yield* Effect.provide(revoke(target, record), network())
-})
-
-/** The client of the entry, where it names one. */
-const settingsOf = Effect.fnUntraced(function* (entry: ServerEntry) {
-  const { oauth, origin } = entry
-  if (oauth === undefined) return {}
-  yield* (yield* TrustGate).require(entry)
-  const { clientId, clientMetadataUrl, clientSecret, place } = oauth
-  const text = (template: Template.Template) => Template.evaluate(template, { origin, place })
-  return {
-    ...(clientId === undefined ? {} : { clientId: yield* text(clientId) }),
-    ...(clientSecret === undefined ? {} : { clientSecret: Redacted.make(yield* text(clientSecret)) }),
-    ...(clientMetadataUrl === undefined ? {} : { clientMetadataUrl })
-  }
 })
 
 /** Leaves a mark where OpenHarness is signed in, since its sign-in would otherwise be used again at the next call. */

@@ -3,7 +3,8 @@
  *
  * `--json`: `{ servers: [{ name, transport, target, scope, declared, headers, helper, hooks, authorization: { state,
  * expiresAt?, renewable? }, trust }], failed: [{ source, code, message }], skipped: [{ name, code, message }], shadowed:
- * [{ name, declared, by, reason? }] }`; `state` is `signed in`, `needs login`, `static`, `credential`, `incoming`, `helper`,
+ * [{ name, declared, by, reason? }] }`; `state` is `signed in`, `needs login`, `client credentials`,
+ * `JWT bearer assertion`, `identity assertion`, `static`, `credential`, `incoming`, `helper`,
  * `none`, or `unknown` where it cannot be read, and `expiresAt` is RFC 3339; `trust` is `own`, `not needed`, `approved`,
  * `changed`, `unapproved`, or `refused` where it could not be approved as it is.
  */

@@ -22,6 +22,8 @@ export interface Behaviour {
   readonly refreshes?: boolean
   /** Whether it has device authorization; somebody entered the code already. Default false. */
   readonly device?: boolean
+  /** The one client, which gets tokens for itself by this secret; none by default. */
+  readonly clientSecret?: string
   /** The answer to a revocation; none where there is no such endpoint. Default 200. */
   readonly revocation?: number | undefined
   /** What the token endpoint waits for before it grants anything. Default: nothing. */
@@ -31,7 +33,7 @@ export interface Behaviour {
 }
 
 export const make = Effect.fnUntraced(function* (behaviour: Behaviour = {}) {
-  const { device = false, expiresIn = 3_600, refreshes = true, secure = false } = behaviour
+  const { clientSecret, device = false, expiresIn = 3_600, refreshes = true, secure = false } = behaviour
   const revocation = "revocation" in behaviour ? behaviour.revocation : 200
   const mcp = yield* LoopbackServer.make({ era: "modern" })
   const mcpUrl = secure ? mcp.url.replace(new URL(mcp.url).origin, yield* SecureServer.before(mcp.url)) : mcp.url
@@ -57,9 +59,13 @@ export const make = Effect.fnUntraced(function* (behaviour: Behaviour = {}) {
     }
   }
 
-  const granted = (body: URLSearchParams) => {
+  const granted = (body: URLSearchParams, authorization: string) => {
     const kind = body.get("grant_type") ?? ""
     grants.push(kind)
+    if (kind === "client_credentials") {
+      const proof = Buffer.from(`workload:${clientSecret}`).toString("base64")
+      return clientSecret !== undefined && authorization === `Basic ${proof}` ? issue() : undefined
+    }
     if (kind === "refresh_token") return refreshTokens.delete(body.get("refresh_token") ?? "") ? issue() : undefined
     if (kind !== "authorization_code") return device ? issue() : undefined
     const digest = createHash("sha256")
@@ -68,7 +74,7 @@ export const make = Effect.fnUntraced(function* (behaviour: Behaviour = {}) {
     return challenges.get(body.get("code") ?? "") === digest ? issue() : undefined
   }
 
-  const answer = async (url: URL, body: string, response: ServerResponse): Promise<void> => {
+  const answer = async (url: URL, body: string, authorization: string, response: ServerResponse): Promise<void> => {
     const { origin } = url
     asked.push(url.pathname)
     switch (url.pathname) {
@@ -84,7 +90,7 @@ export const make = Effect.fnUntraced(function* (behaviour: Behaviour = {}) {
           ...(revocation === undefined ? {} : { revocation_endpoint: `${origin}/revoke` }),
           response_types_supported: ["code"],
           code_challenge_methods_supported: ["S256"],
-          token_endpoint_auth_methods_supported: ["none"]
+          token_endpoint_auth_methods_supported: [clientSecret === undefined ? "none" : "client_secret_basic"]
         })
       case "/register": {
         const asked: unknown = JSON.parse(body)
@@ -108,8 +114,9 @@ export const make = Effect.fnUntraced(function* (behaviour: Behaviour = {}) {
       case "/token": {
         const parameters = new URLSearchParams(body)
         await behaviour.beforeGrant?.(parameters.get("grant_type") ?? "")
-        const tokens = granted(parameters)
-        return json(response, tokens === undefined ? 400 : 200, tokens ?? { error: "invalid_grant" })
+        const tokens = granted(parameters, authorization)
+        const error = clientSecret === undefined ? "invalid_grant" : "invalid_client"
+        return json(response, tokens === undefined ? 400 : 200, tokens ?? { error })
       }
       case "/revoke":
         revoked.push(new URLSearchParams(body).get("token_type_hint") ?? "")
@@ -121,7 +128,12 @@ export const make = Effect.fnUntraced(function* (behaviour: Behaviour = {}) {
 
   const listening = yield* Scope.fork(yield* Effect.scope)
   const plain = yield* LoopbackListener.listen((request, response, body) =>
-    answer(new URL(request.url ?? "", `${secure ? "https" : "http"}://${request.headers.host}`), body, response)
+    answer(
+      new URL(request.url ?? "", `${secure ? "https" : "http"}://${request.headers.host}`),
+      body,
+      request.headers.authorization ?? "",
+      response
+    )
   ).pipe(Scope.provide(listening))
   const origin = secure ? yield* SecureServer.before(plain) : plain
   yield* mcp.demand((headers) =>

@@ -1,8 +1,8 @@
 /**
  * `letterhead auth inspect <server>`: what is stored of a sign-in, and what its access token says of itself. Shows no
- * token, and sends nothing.
+ * token, and sends nothing. Where the entry names a grant that needs nobody, nothing is stored: a token is got for this.
  *
- * `--json`: `{ server, issuer, resource, clientId, scope?, tokenType, expiresAt?, expired, renewable, claims? }`; `expiresAt`
+ * `--json`: `{ server, grant?, issuer, resource, clientId, scope?, tokenType, expiresAt?, expired, renewable, claims? }`; `expiresAt`
  * is RFC 3339. `claims` are those of a JWT, as the authorization server wrote them: nobody checked its signature.
  */
 import { HeaderError, SignInRequired } from "@letterhead/core/headers/HeaderError"
@@ -23,14 +23,21 @@ export const inspect = Command.make(
   "inspect",
   { server: Argument.String("server").pipe(Argument.withDescription("Name of a configured server")) },
   ({ server }) => withHeaders(show(server))
-).pipe(Command.withDescription("Show what is stored of a sign-in, without the tokens"))
+).pipe(Command.withDescription("Show what a sign-in or a grant holds, without the tokens"))
 
 const show = Effect.fnUntraced(function* (server: string) {
   const output = yield* Output
   const config = yield* McpConfig
   yield* warnOf(config, server)
   const entry = yield* config.get(server)
-  const record = Option.getOrUndefined(yield* recordOf(entry))
+  const grant = entry.oauth?.grant?.type
+  const record =
+    grant === undefined
+      ? Option.getOrUndefined(yield* recordOf(entry))
+      : yield* Effect.flatMap(
+          Effect.promise(() => import("../../GrantToken.ts")),
+          ({ request }) => request(entry)
+        )
   if (record?._tag !== "SignedIn") {
     const description = record === undefined ? "nobody is signed in" : `the sign-in is over: ${record.reason}`
     return yield* new HeaderError({ server, reason: new SignInRequired({ server, description }) })
@@ -39,12 +46,13 @@ const show = Effect.fnUntraced(function* (server: string) {
   const now = yield* Clock.currentTimeMillis
   const claims = Option.getOrUndefined(TokenClaims.decode(record.accessToken))
   const { clientId, expiresAt, issuer, resource, scope, tokenType } = record
-  const renewable = record.refreshToken !== undefined
+  const renewable = grant !== undefined || record.refreshToken !== undefined
   const expired = expiresAt !== undefined && expiresAt <= now
   const time = expiresAt === undefined ? undefined : new Date(expiresAt).toISOString()
   if (output.json) {
     return yield* output.document({
       server,
+      ...(grant === undefined ? {} : { grant }),
       issuer,
       resource,
       clientId,
@@ -61,6 +69,7 @@ const show = Effect.fnUntraced(function* (server: string) {
       ? "the authorization server does not say"
       : `${time}, ${expired ? "expired" : `in ${remaining(expiresAt - now)}`}`
   const rows = [
+    ...(grant === undefined ? [] : [["grant", grant]]),
     ["issuer", known(issuer)],
     ["resource", known(resource)],
     ["client", known(clientId)],
