@@ -56,13 +56,13 @@ export interface Options {
 
 /** Connections to `url`. */
 export const layer = ({ authorization, home, tally, url }: Options) => {
-  const { oauth, signIn, sources } = authorization
+  const { oauth, signIn } = authorization
   return Letterhead.layer({
     values: {
       entries: { [SERVER]: { type: "http", url, headers: { [STATIC_HEADER]: STATIC_VALUE }, oauth } },
       origin: { scope: "user", source: "the conformance suite" }
     },
-    sources: [sessionSource, ...sources],
+    sources: [sessionSource],
     credentialStorage: "filesystem",
     environment: home === undefined ? {} : { LETTERHEAD_HOME: home },
     ...(signIn === undefined ? {} : { signIn })

@@ -39,7 +39,7 @@ const features = Layer.succeed(ClientFeatures, {
 })
 const tally = new HeaderTally.HeaderTally()
 const letterhead = Layer.unwrap(
-  Effect.map(Authorization.make(scenario, url), (authorization) =>
+  Effect.map(Authorization.make(scenario), (authorization) =>
     HeaderTally.layer({ url, tally, authorization, home: process.env["LETTERHEAD_HOME"] })
   )
 )
