@@ -20,7 +20,7 @@ const quick = values.quick === true
 const results = await run({
   rounds: quick ? 3 : 5,
   milliseconds: quick ? 120 : 200,
-  resolvings: quick ? 201 : 1001,
+  resolvings: quick ? 101 : 301,
   loads: quick ? LOADS.filter(({ format, inFlight }) => format === "json" && inFlight < 128) : LOADS,
   warming: quick ? { calls: 8_000, milliseconds: 1_500 } : {},
   filter: new RegExp(values.filter ?? ""),
