@@ -7,6 +7,7 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type { Place } from "../server/ServerEntry.ts"
 import { HeaderForbidden, HeaderInvalid, HeaderTooLarge } from "./HeaderError.ts"
+import type { RequestProof } from "./RequestProof.ts"
 import { isForwardedOnly, isProtocolOwned, NAME_LIMIT, nameDefect, VALUE_LIMIT, valueDefect } from "./HeaderField.ts"
 
 /** A field that a source sets. */
@@ -80,6 +81,8 @@ export interface HeaderPatch {
   readonly omitted: ReadonlyArray<OmittedField>
   /** Epoch milliseconds after which the patch must not be used on a live connection. */
   readonly expiresAt?: number
+  /** What the Authorization that it sets needs on each request beside it. */
+  readonly proof?: RequestProof
 }
 
 /** A patch that does nothing. */

@@ -20,6 +20,8 @@ export class MergedFields {
   readonly #own = new Map<string, MergedField>()
   /** Whether it says something about a field that is named below. */
   #overlaps = false
+  /** Whether a patch came with a proof. */
+  #proves = false
   #sent: number
   #bytes: number
   #plain: ReadonlyArray<PlainField> | undefined
@@ -28,11 +30,19 @@ export class MergedFields {
     this.#below = below
     this.#sent = below === undefined ? 0 : below.#sent
     this.#bytes = below === undefined ? 0 : below.#bytes
+    this.#proves = below !== undefined && below.#proves
     for (const patch of patches) this.#add(patch)
   }
 
   get(name: string): MergedField | undefined {
     return this.#find(foldName(name))
+  }
+
+  /** The patch of the Authorization that is sent, where that needs a proof. */
+  get proving(): ProvingPatch | undefined {
+    if (!this.#proves) return undefined
+    const patch = this.#find("authorization")?.setBy
+    return patch !== undefined && isProving(patch) ? patch : undefined
   }
 
   /** In the order they were first named. */
@@ -65,6 +75,7 @@ export class MergedFields {
   }
 
   #add(patch: HeaderPatch): void {
+    if (isProving(patch)) this.#proves = true
     for (const field of patch.set) {
       const folded = foldName(field.name)
       const below = this.#find(folded)
@@ -103,6 +114,11 @@ export class MergedFields {
   }
 }
 
+/** A patch with a proof. */
+export type ProvingPatch = HeaderPatch & Required<Pick<HeaderPatch, "proof">>
+
+const isProving = (patch: HeaderPatch): patch is ProvingPatch => patch.proof !== undefined
+
 /** The statement about a field that counts, on those that it beat. */
 export class MergedField {
   readonly #patch: HeaderPatch
@@ -130,6 +146,11 @@ export class MergedField {
   /** Whether a source would have set it and did not, and nobody else did. */
   get isLeftOut(): boolean {
     return this.set === undefined && this.#below === undefined
+  }
+
+  /** The patch that it is from, if it is sent. */
+  get setBy(): HeaderPatch | undefined {
+    return this.set === undefined ? undefined : this.#patch
   }
 
   get provenance(): Provenance {

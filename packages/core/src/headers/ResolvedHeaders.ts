@@ -4,11 +4,13 @@
  * {@link merge} is the only place that decides between sources: the higher rank wins, equal ranks in the order given,
  * and what loses is kept as provenance. {@link ResolvedHeaders.reveal} is the only way from here to plain text.
  */
+import * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
-import type { HeaderTooLarge } from "./HeaderError.ts"
-import type { HeaderPatch } from "./HeaderPatch.ts"
+import { HeaderError, type HeaderTooLarge } from "./HeaderError.ts"
+import * as HeaderPatch from "./HeaderPatch.ts"
 import { MergedFields } from "./MergedFields.ts"
+import type { ProvenRequest, RequestProof } from "./RequestProof.ts"
 
 /** A statement of a source about a field. */
 export interface Statement {
@@ -33,12 +35,12 @@ export interface Provenance extends Statement {
 /** Made by {@link merge} alone. */
 export class ResolvedHeaders {
   /** In order of rank. */
-  readonly #patches: ReadonlyArray<HeaderPatch>
+  readonly #patches: ReadonlyArray<HeaderPatch.HeaderPatch>
   readonly #fields: MergedFields
   #provenance: ReadonlyArray<Provenance> | undefined
   #generations: ReadonlyMap<string, number> | undefined
 
-  private constructor(patches: ReadonlyArray<HeaderPatch>, fields: MergedFields) {
+  private constructor(patches: ReadonlyArray<HeaderPatch.HeaderPatch>, fields: MergedFields) {
     this.#patches = patches
     this.#fields = fields
   }
@@ -57,7 +59,7 @@ export class ResolvedHeaders {
   }
 
   /** What a source said, where it said something. */
-  patchOf(source: string): HeaderPatch | undefined {
+  patchOf(source: string): HeaderPatch.HeaderPatch | undefined {
     return this.#patches.findLast((patch) => patch.source === source)
   }
 
@@ -79,12 +81,35 @@ export class ResolvedHeaders {
     return this.#fields.plain
   }
 
+  /** What the Authorization that is sent needs on each request beside it; absent where it needs nothing. */
+  get proof(): RequestProof | undefined {
+    return this.#fields.proving?.proof
+  }
+
+  /**
+   * The headers of one request, which is about to be written: these, and what proves the key of their Authorization.
+   * What another source says of a field of the proof does not count: it would not be of that key.
+   */
+  proven(request: ProvenRequest): Effect.Effect<ResolvedHeaders, HeaderError> {
+    const { proving } = this.#fields
+    if (proving === undefined) return Effect.succeed(this)
+    const { generation, proof, source } = proving
+    return Effect.flatMap(proof.prove(request), (set) => {
+      const patch = { ...HeaderPatch.empty(source, Infinity), rankedFor: PROVEN, generation, set }
+      const fields = new MergedFields([patch], this.#fields)
+      // What the source said of the call is the same for its other requests; the proof is not.
+      return fields.defect === undefined
+        ? Effect.succeed(new ResolvedHeaders(this.#patches, fields))
+        : Effect.fail(new HeaderError({ source, reason: fields.defect }))
+    })
+  }
+
   /**
    * What further patches make of these headers: the same as {@link merge} of all patches at once.
    *
    * Where none of them ranks below a patch that is merged already, it costs as much as they say themselves.
    */
-  and(patches: ReadonlyArray<HeaderPatch>): Result.Result<ResolvedHeaders, HeaderTooLarge> {
+  and(patches: ReadonlyArray<HeaderPatch.HeaderPatch>): Result.Result<ResolvedHeaders, HeaderTooLarge> {
     if (patches.length === 0) return Result.succeed(this)
     const all = this.#patches.concat(patches)
     const onTop = isAscending(all, this.#patches.length)
@@ -96,6 +121,8 @@ export class ResolvedHeaders {
   }
 }
 
+const PROVEN = "it proves the key of the Authorization that is sent"
+
 /** No headers at all. */
 export const none: ResolvedHeaders = ResolvedHeaders.none
 
@@ -104,9 +131,10 @@ export const none: ResolvedHeaders = ResolvedHeaders.none
  *
  * Fails where the fields together exceed the count or the bytes that a request may carry.
  */
-export const merge = (patches: ReadonlyArray<HeaderPatch>): Result.Result<ResolvedHeaders, HeaderTooLarge> =>
-  none.and(patches)
+export const merge = (
+  patches: ReadonlyArray<HeaderPatch.HeaderPatch>
+): Result.Result<ResolvedHeaders, HeaderTooLarge> => none.and(patches)
 
 /** Whether no patch from an index on ranks below the one before it. */
-const isAscending = (patches: ReadonlyArray<HeaderPatch>, from: number): boolean =>
+const isAscending = (patches: ReadonlyArray<HeaderPatch.HeaderPatch>, from: number): boolean =>
   patches.every((patch, index) => index < from || patch.rank >= (patches[index - 1] ?? patch).rank)
