@@ -12,8 +12,11 @@ import type { Sent } from "../failure/Masking.ts"
 import type { McpErrorReason } from "../McpError.ts"
 import { RequestFailure } from "../failure/RequestFailure.ts"
 
-/** What a call remembers, to mask it in what comes back: the headers of both attempts and of a resumption, the query. */
-const REMEMBERED = 5
+/**
+ * What a call remembers, to mask it in what comes back: the headers of both attempts and of a resumption, the query, and
+ * as many again, since those with a proof are others each time.
+ */
+const REMEMBERED = 10
 
 /** A request that is under way. */
 export interface OpenRequest {

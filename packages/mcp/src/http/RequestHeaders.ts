@@ -3,9 +3,9 @@
  * never sees them, and sends again what may be sent again.
  *
  * Guarantees (design rules 2, 4 and 6): headers go to the endpoint of the entry and nowhere else, neither across a
- * redirect nor to another path; what the SDK sets wins; they are resolved anew for each attempt; a request is sent more
- * than once only after a refused credential was renewed, or where to send it twice is the same as once; a request whose
- * call ended meanwhile is not sent. A request of which it cannot be told whose it is fails instead of being sent.
+ * redirect nor to another path; what the SDK sets wins; they are resolved anew for each attempt, proofs of a key included;
+ * a request is sent more than once only after a refused credential or proof was renewed, or where to send it twice is the
+ * same as once; one whose call ended meanwhile is not sent. One of which it cannot be told whose it is fails instead.
  */
 import { CurrentCall } from "@letterhead/core/call/CallContext"
 import type { ConnectionHeaders } from "@letterhead/core/HeaderResolver"
@@ -28,6 +28,7 @@ import * as HttpRequest from "./HttpRequest.ts"
 import type { HttpResponse } from "./HttpResponse.ts"
 import type { RequestGroup } from "./RequestGroup.ts"
 import * as Masking from "../failure/Masking.ts"
+import * as Proof from "./Proof.ts"
 import { HeadersFailed, ProtocolFailed, RedirectRefused } from "../McpError.ts"
 import * as Refusal from "../failure/Refusal.ts"
 import * as Repetition from "./Repetition.ts"
@@ -144,15 +145,19 @@ export class RequestHeaders {
     const { headers } = this.#options
     let repetitions = 0
     let challenged = false
+    let provenAnew = false
     for (let attempt = 1; ; attempt += 1) {
       const effect = headers.resolve(call.context, call.headers)
-      const resolved = settled(effect) ?? (await this.#run(effect, sending))
+      const given = settled(effect) ?? (await this.#run(effect, sending))
+      const proof = Proof.of(given, sending.request, sending.target.url)
+      const resolved = proof === undefined ? given : await this.#run(proof.headers, sending)
       const answered = await this.#attempt(sending, resolved, attempt)
       if (answered instanceof RequestFailure) {
         if (!(await this.#mayRepeat(sending, repetitions, undefined))) throw answered
         repetitions += 1
         continue
       }
+      const proofRefused = proof?.isRefused(answered) === true
       const sent = this.#query === undefined ? [resolved] : [resolved, this.#query]
       const refused = Refusal.redirect(answered, sending.request.method, sending.target.url, sent)
       if (refused !== undefined) throw await failed(answered, new RequestFailure(refused))
@@ -160,7 +165,12 @@ export class RequestHeaders {
       this.#setWritten(sending, false)
       const now = call.service(Clock.Clock).currentTimeMillisUnsafe()
       const reason = await Refusal.reason(answered, resolved, sent, now, this.#proxy)
-      if (Refusal.isChallenge(answered)) {
+      // The credential is as good as before: nobody is asked for another.
+      if (proofRefused && !provenAnew) {
+        provenAnew = true
+        continue
+      }
+      if (!proofRefused && Refusal.isChallenge(answered)) {
         const response = challengeOf(answered)
         if (challenged) await this.#run(headers.refusedAgain(call.context, resolved, response), sending)
         else {

@@ -9,7 +9,7 @@ export interface SentRequest {
   readonly httpMethod: string
   readonly call: CallContext
   readonly headers: ResolvedHeaders
-  /** 1, and one more each time it is sent again: after a renewed credential, or where it may be repeated. */
+  /** 1, and one more each time it is sent again: with a renewed credential or another proof, or where it may be repeated. */
   readonly attempt: number
 }
 
