@@ -256,7 +256,7 @@ export const make: Effect.Effect<HeaderSource, never, Requirements | Scope.Scope
     const before = sessions.get(entry)?.get(owner.principal)
     sessions.get(entry)?.delete(owner.principal)
     const session = yield* sessionOf(entry, owner)
-    session.challenge = before?.challenge
+    session.challenge = before?.challenge ?? (yield* challengeOf(session.target))
     const earlier = usable(session, yield* tokens.load(session.key))
     const wanted = entry.oauth?.scopes?.join(" ")
     const scope =
@@ -310,6 +310,13 @@ export const make: Effect.Effect<HeaderSource, never, Requirements | Scope.Scope
     }
   }
 })
+
+/** What the server says to somebody without a token, where nothing was sent to it yet. */
+const challengeOf = ({ serverUrl }: FlowTarget) =>
+  Effect.promise(() => import("./discovery/ServerChallenge.ts")).pipe(
+    Effect.flatMap(({ ask }) => ask(serverUrl)),
+    Effect.map(Challenge.parse)
+  )
 
 const NOBODY = "nobody signs in here: the token of whoever calls is exchanged"
 

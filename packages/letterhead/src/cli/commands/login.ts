@@ -13,7 +13,6 @@
  * answer is typed. Without a terminal on standard error a person is waited for only where a browser was opened.
  */
 import { local } from "@letterhead/core/call/CallContext"
-import { none } from "@letterhead/core/headers/ResolvedHeaders"
 import { SecretStore } from "@letterhead/core/secrets/SecretStore"
 import { McpConfig } from "@letterhead/core/server/McpConfig"
 import type { Grant, ServerEntry } from "@letterhead/core/server/ServerEntry"
@@ -60,20 +59,8 @@ const signIn = Effect.fnUntraced(function* (server: string, noBrowser: boolean) 
     })
   }
   if (entry.oauth?.grant !== undefined) return yield* tryGrant(entry, entry.oauth.grant)
-  const owner = { ...local, server }
-  const { evaluate } = yield* Effect.promise(() => import("@letterhead/core/server/ServerUrl"))
-  const { ask } = yield* Effect.promise(() => import("@letterhead/oauth/discovery/ServerChallenge"))
   yield* requireStore
-  const { layer: network } = yield* Effect.promise(() => import("../../OAuthNetwork.ts"))
-  const asked = yield* Effect.flatMap(evaluate(entry), ask).pipe(
-    Effect.provide(network()),
-    withProgress(`asking ${server} how to sign in`)
-  )
-  if (asked !== undefined && source.challenge !== undefined) {
-    // That somebody has to sign in is known; where, the source remembers.
-    yield* Effect.ignore(source.challenge(entry, owner, none, { status: 401, wwwAuthenticate: asked }))
-  }
-  const signing = source.signIn(entry, owner)
+  const signing = source.signIn(entry, { ...local, server })
   yield* noBrowser ? signing : signing.pipe(withProgress(`waiting for you to sign in at ${server}`))
 
   const record = Option.getOrUndefined(yield* recordOf(entry))
