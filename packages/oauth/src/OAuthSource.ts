@@ -8,7 +8,8 @@
  *
  * `auth: "auto"` uses what is stored, and asks to sign in where a server answers 401 with a challenge; `"oauth"` asks for
  * it before the first request; with `"none"` this source has no part. What an entry of somebody else's files says of
- * signing in needs an approval (design rule 7), and a token goes to no other URL than the one that was signed in at.
+ * signing in needs an approval (design rule 7), and a token goes to no other URL than the one that was signed in at. One
+ * that is bound to a key goes with a proof for each request.
  */
 import type { CallContext } from "@letterhead/core/call/CallContext"
 import { HeaderError, type HeaderErrorReason, SignInFailed, SignInRequired } from "@letterhead/core/headers/HeaderError"
@@ -28,6 +29,7 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Challenge from "./discovery/Challenge.ts"
+import * as DpopProof from "./proof/DpopProof.ts"
 import * as ExchangeSource from "./ExchangeSource.ts"
 import * as EntrySettings from "./flow/EntrySettings.ts"
 import { type FlowTarget, OAuthFlow } from "./flow/OAuthFlow.ts"
@@ -50,6 +52,8 @@ interface Session {
   challenge: Challenge.OAuthChallenge | undefined
   /** The patch of a generation. */
   patch: HeaderPatch.HeaderPatch | undefined
+  /** What a token needs that is bound to a key. */
+  readonly proofOf: DpopProof.ProofOf
 }
 
 /** Renewals that are under way end with the scope. */
@@ -80,7 +84,8 @@ export const make: Effect.Effect<HeaderSource, never, Requirements | Scope.Scope
       target,
       key: TokenRecord.keyOf(entry.name, serverUrl, principal),
       challenge: undefined,
-      patch: undefined
+      patch: undefined,
+      proofOf: DpopProof.ofSignIn(entry.name, ID)
     }
     const principals = sessions.get(entry) ?? new Map<string, Session>()
     sessions.set(entry, principals.set(principal, session))
@@ -112,10 +117,17 @@ export const make: Effect.Effect<HeaderSource, never, Requirements | Scope.Scope
     const { generation } = tokens.held(session.key)
     if (session.patch?.generation !== generation) {
       const value = `${record.tokenType} ${Redacted.value(record.accessToken)}`
-      const declared = `signed in at ${record.issuer} · ${formatPlace(entry.oauth?.place ?? entry.place)}`
+      const bound = record.proofKey === undefined ? "" : ", with a proof for each request"
+      const declared = `signed in at ${record.issuer}${bound} · ${formatPlace(entry.oauth?.place ?? entry.place)}`
       const field = HeaderPatch.setField("Authorization", value, declared)
       if (Result.isFailure(field)) return Exit.fail(failed(entry)(field.failure))
-      session.patch = { ...HeaderPatch.empty(ID, Rank.oauth), generation, set: [field.success] }
+      const proof = session.proofOf(record, declared)
+      session.patch = {
+        ...HeaderPatch.empty(ID, Rank.oauth),
+        generation,
+        set: [field.success],
+        ...(proof === undefined ? {} : { proof })
+      }
     }
     return Exit.succeed(session.patch)
   }
@@ -211,7 +223,11 @@ export const make: Effect.Effect<HeaderSource, never, Requirements | Scope.Scope
     const session = yield* sessionOf(entry, call)
     const isOlder = () => signedIn(session) !== undefined && tokens.held(session.key).generation !== sentGeneration
     if (sentGeneration === undefined || !isOlder()) {
+      const type = sentGeneration === undefined ? undefined : signedIn(session)?.tokenType
+      // Another token would be refused for the same reason.
+      if (type === "DPoP" && said?.error !== undefined && OF_PROOF.has(said.error)) return false
       session.challenge = said ?? session.challenge
+      if (type === "Bearer" && said?.binding?.isRequired === true) return yield* required(entry, UNBOUND)
       if (response.status === 403) return yield* stepUp(entry, session, said?.scope, isOlder)
       yield* sentGeneration === undefined
         ? tokens.load(session.key)
@@ -317,6 +333,11 @@ const challengeOf = ({ serverUrl }: FlowTarget) =>
     Effect.flatMap(({ ask }) => ask(serverUrl)),
     Effect.map(Challenge.parse)
   )
+
+/** What is wrong with a proof, and not with the token (RFC 9449, section 7.1). */
+const OF_PROOF: ReadonlySet<string> = new Set(["invalid_dpop_proof", "use_dpop_nonce"])
+
+const UNBOUND = "the server takes only tokens that are bound to a key (DPoP), and this one is not"
 
 const NOBODY = "nobody signs in here: the token of whoever calls is exchanged"
 

@@ -2,7 +2,18 @@ import { it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { describe, expect } from "vitest"
 import * as AuthorizationServer from "../src/discovery/AuthorizationServer.ts"
+import type { Challenge } from "../src/flow/OAuthFlow.ts"
 import { discover, make, METADATA, PROTECTED_RESOURCE } from "./support/FaultyAuthorizationServer.ts"
+
+/** What is found of the binding of tokens, by what the server, its authorization server and its challenge say. */
+const bindingOf = (resource: object, algorithms: unknown, binding?: Challenge["binding"]) =>
+  Effect.gen(function* () {
+    const server = yield* make({
+      protectedResource: { ...PROTECTED_RESOURCE, ...resource },
+      metadata: { ...METADATA, dpop_signing_alg_values_supported: algorithms }
+    })
+    return (yield* discover(server, binding === undefined ? {} : { binding })).binding
+  })
 
 describe("AuthorizationServer.discover", () => {
   it.live("F45, F46: finds it with nothing of ours in the requests", () =>
@@ -83,6 +94,30 @@ describe("AuthorizationServer.discover", () => {
       expect(metadata.authorization_endpoint).toBe(`${server.origin}/authorize`)
       expect(metadata.token_endpoint).toBe(`${server.origin}/token`)
       expect(metadata.registration_endpoint).toBe(`${server.origin}/register`)
+    })
+  )
+
+  it.live("finds what the key of a token is for, where the server asks for one and all who say so have it", () =>
+    Effect.gen(function* () {
+      const required = { dpop_bound_access_tokens_required: true }
+      const offered = { isRequired: false }
+      expect(yield* bindingOf({}, ["ES256"])).toBeUndefined()
+      expect(yield* bindingOf({ dpop_signing_alg_values_supported: ["ES256"] }, ["ES256"])).toBeUndefined()
+      expect(yield* bindingOf(required, ["RS256", "ES384", "ES256"])).toEqual({ isRequired: true, algorithm: "ES256" })
+      expect(yield* bindingOf({}, ["ES256"], offered)).toEqual({ isRequired: false, algorithm: "ES256" })
+      expect(yield* bindingOf(required, ["ES256"], offered)).toEqual({ isRequired: true, algorithm: "ES256" })
+      expect(yield* bindingOf({ dpop_signing_alg_values_supported: ["EdDSA"] }, ["ES256", "EdDSA"], offered)).toEqual({
+        isRequired: false,
+        algorithm: "EdDSA"
+      })
+      expect(yield* bindingOf({}, ["ES256", "ES512"], { isRequired: true, algorithms: ["ES512"] })).toEqual({
+        isRequired: true,
+        algorithm: "ES512"
+      })
+      for (const algorithms of [undefined, [], ["none"], ["RS256", "HS256"]]) {
+        expect(yield* bindingOf({}, algorithms, offered)).toEqual({ isRequired: false })
+      }
+      expect(yield* bindingOf({}, ["ES256"], { isRequired: true, algorithms: ["ES384"] })).toEqual({ isRequired: true })
     })
   )
 

@@ -420,6 +420,16 @@ describe("IdentityAssertion", () => {
 })
 
 describe("DPoP", () => {
+  it.live("a token that is bound to a key that nobody showed is none", () =>
+    Effect.gen(function* () {
+      const server = yield* tokenServer([{ status: 200, json: { ...TOKENS, token_type: "DPoP" } }])
+      const options = yield* optionsOf(server)
+      const error = yield* Effect.flip(RefreshGrant.refresh({ ...options, refreshToken: Redacted.make("rt") }))
+      expect(error._tag).toBe("TokenFailed")
+      expect(error.message).toContain("bound to a key")
+    })
+  )
+
   it.live("proves a key to the token endpoint, with the nonce that it asks for", () =>
     Effect.gen(function* () {
       const server = yield* tokenServer([

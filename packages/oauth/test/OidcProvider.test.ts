@@ -11,6 +11,8 @@ import * as ClientCredentials from "../src/grant/ClientCredentials.ts"
 import * as ClientRegistration from "../src/client/ClientRegistration.ts"
 import * as DeviceAuthorization from "../src/grant/DeviceAuthorization.ts"
 import * as OAuthFetch from "../src/http/OAuthFetch.ts"
+import * as ProofKey from "../src/proof/ProofKey.ts"
+import * as ProofSession from "../src/proof/ProofSession.ts"
 import * as RefreshGrant from "../src/grant/RefreshGrant.ts"
 import * as LoopbackServer from "./support/LoopbackServer.ts"
 import * as OidcProvider from "./support/OidcProvider.ts"
@@ -63,6 +65,37 @@ describe("oidc-provider", () => {
         const error = yield* Effect.flip(RefreshGrant.refresh({ ...options, refreshToken }))
         expect(error._tag === "GrantRefused" && error.code).toBe("invalid_grant")
       }).pipe(Effect.provide(SecretStore.layerMemory))
+  )
+
+  it.live("binds a token to a key, with a nonce of its own, and renews it for that key alone", () =>
+    Effect.gen(function* () {
+      const { fetch, target } = yield* found()
+      const { serverUrl } = target
+      const challenge = { binding: { isRequired: true } }
+      const authorizationServer = yield* AuthorizationServer.discover({ serverUrl, fetch, challenge })
+      expect(authorizationServer.binding).toEqual({ isRequired: true, algorithm: "ES256" })
+      const client = yield* ClientRegistration.obtain({ authorizationServer, fetch, target, redirectUri: REDIRECT })
+      const { key, session: dpop } = yield* ProofSession.make("ES256")
+      const options = { authorizationServer, client, fetch, dpop }
+      const pending = yield* AuthorizationCode.request({
+        ...options,
+        redirectUri: REDIRECT,
+        state: Redacted.make("a state of many bits"),
+        scopes: authorizationServer.scopes
+      })
+      expect(pending.authorizationUrl.searchParams.get("dpop_jkt")).toBe(ProofKey.thumbprint(key))
+      const parameters = yield* Effect.promise(() => OidcProvider.consent(pending.authorizationUrl, REDIRECT))
+      const first = yield* pending.exchange(parameters)
+      expect(first.tokenType).toBe("DPoP")
+      const refreshToken = first.refreshToken ?? Redacted.make("")
+      const other = yield* ProofSession.make("ES256")
+      const error = yield* Effect.flip(RefreshGrant.refresh({ ...options, dpop: other.session, refreshToken }))
+      expect(error._tag === "GrantRefused" && error.code).toMatch(/^invalid_(?:grant|dpop_proof)$/)
+      const again = yield* ProofSession.restore(key)
+      const second = yield* RefreshGrant.refresh({ ...options, dpop: again, refreshToken })
+      expect(second.tokenType).toBe("DPoP")
+      expect(Redacted.value(second.accessToken)).not.toBe(Redacted.value(first.accessToken))
+    }).pipe(Effect.provide(SecretStore.layerMemory))
   )
 
   it.live("gives a client tokens for itself, by its secret and by its key", () =>

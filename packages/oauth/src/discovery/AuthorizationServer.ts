@@ -26,6 +26,8 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as ForeignText from "../http/ForeignText.ts"
 import * as UrlPolicy from "../http/UrlPolicy.ts"
+import * as ProofKey from "../proof/ProofKey.ts"
+import type { Challenge } from "../flow/OAuthFlow.ts"
 
 export interface AuthorizationServer {
   /** As its metadata writes it; what belongs to one issuer is never shown to another. */
@@ -39,6 +41,13 @@ export interface AuthorizationServer {
   readonly deviceAuthorizationEndpoint?: URL
   /** Where tokens can be revoked (RFC 7009), where there is one. */
   readonly revocationEndpoint?: URL
+  /** Present where the MCP server asks for tokens that are bound to a key (RFC 9449). */
+  readonly binding?: {
+    /** Whether it takes no others. */
+    readonly isRequired: boolean
+    /** What the key is for; absent where there is nothing that the servers and this program have in common. */
+    readonly algorithm?: ProofKey.Algorithm
+  }
 }
 
 export interface DiscoverOptions {
@@ -46,7 +55,7 @@ export interface DiscoverOptions {
   /** Of `OAuthFetch`. */
   readonly fetch: FetchLike
   /** What the server answered 401 or 403 with. */
-  readonly challenge?: { readonly resourceMetadata?: URL; readonly scope?: string }
+  readonly challenge?: Challenge
   /** The one to take where the server names several. Default: the first. */
   readonly issuer?: string
 }
@@ -62,20 +71,22 @@ export const discover = Effect.fn("AuthorizationServer.discover")(function* (
   const all = protectedResource?.authorization_servers ?? []
   const named = all.find((one) => one === options.issuer) ?? all[0]
   if (named !== undefined) yield* requireAllowed(policy, "the authorization server", named)
-  const { document, metadata } = yield* metadataOf(named ?? new URL("/", serverUrl).href, options, policy)
+  const { algorithms, document, metadata } = yield* metadataOf(named ?? new URL("/", serverUrl).href, options, policy)
   if (metadata === undefined && named !== undefined) {
     return yield* new SignInFailed({
       description: `the authorization server ${ForeignText.shown(named)} publishes no metadata; tell whoever runs it`
     })
   }
   const found = metadata ?? endpointsOf2025(serverUrl)
+  const binding = bindingOf(challenge?.binding, protectedResource, algorithms)
   return {
     issuer: found.issuer,
     metadata: found,
     resource,
     scopes: listOf(challenge?.scope) ?? protectedResource?.scopes_supported ?? [],
     ...urlAs("deviceAuthorizationEndpoint", document?.device_authorization_endpoint),
-    ...urlAs("revocationEndpoint", document?.revocation_endpoint)
+    ...urlAs("revocationEndpoint", document?.revocation_endpoint),
+    ...(binding === undefined ? {} : { binding })
   }
 })
 
@@ -131,6 +142,18 @@ const resourceOf = (serverUrl: URL, metadata: OAuthProtectedResourceMetadata | u
       )
 }
 
+/** An authorization server that does not say what it takes binds no token. */
+const bindingOf = (
+  challenged: Challenge["binding"],
+  resource: OAuthProtectedResourceMetadata | undefined,
+  offered: ReadonlyArray<string> = []
+): AuthorizationServer["binding"] => {
+  const isRequired = challenged?.isRequired === true || resource?.dpop_bound_access_tokens_required === true
+  if (challenged === undefined && !isRequired) return undefined
+  const algorithm = ProofKey.algorithmOf(offered, resource?.dpop_signing_alg_values_supported, challenged?.algorithms)
+  return { isRequired, ...(algorithm === undefined ? {} : { algorithm }) }
+}
+
 /** The parts of a metadata document that name places; read apart because the SDK drops some of OpenID providers. */
 const Document = Schema.Struct({
   authorization_endpoint: Schema.optional(Schema.String),
@@ -142,6 +165,10 @@ const Document = Schema.Struct({
 
 const decodeDocument = Schema.decodeUnknownOption(Document)
 
+const decodeAlgorithms = Schema.decodeUnknownOption(
+  Schema.Struct({ dpop_signing_alg_values_supported: Schema.Array(Schema.String) })
+)
+
 const metadataOf = Effect.fnUntraced(function* (
   issuer: string,
   { fetch }: DiscoverOptions,
@@ -152,12 +179,14 @@ const metadataOf = Effect.fnUntraced(function* (
     try: (signal) => discoverAuthorizationServerMetadata(issuer, { fetchFn: observed.fetch(signal) }),
     catch: failureOf
   }).pipe(Effect.result)
-  const document = Option.getOrUndefined(decodeDocument(yield* observed.document))
+  const written = yield* observed.document
+  const document = Option.getOrUndefined(decodeDocument(written))
+  const algorithms = Option.getOrUndefined(decodeAlgorithms(written))?.dpop_signing_alg_values_supported
   // Before anything else is said of it: a document that names a program is no unreadable one.
   for (const [name, value] of Object.entries(document ?? {})) {
     if (value !== undefined) yield* requireAllowed(policy, `its ${name}`, value)
   }
-  if (Result.isSuccess(found)) return { document, metadata: found.success }
+  if (Result.isSuccess(found)) return { algorithms, document, metadata: found.success }
   const error = found.failure
   if (error._tag !== "Unreadable") return yield* error
   if (error.otherIssuer !== undefined) {

@@ -21,13 +21,24 @@ export const parse = (field: string | undefined): OAuthChallenge | undefined => 
   const metadata = parameters.get("resource_metadata")
   const scope = parameters.get("scope")
   const error = parameters.get("error")
+  const algorithms = parameters.get("algs")
   return {
     ...(metadata === undefined || !URL.canParse(metadata) ? {} : { resourceMetadata: new URL(metadata) }),
     ...(scope === undefined || scope.trim() === "" ? {} : { scope }),
-    ...(error === undefined ? {} : { error })
+    ...(error === undefined ? {} : { error }),
+    ...(DPOP.test(field)
+      ? {
+          binding: {
+            isRequired: !BEARER.test(field),
+            ...(algorithms === undefined ? {} : { algorithms: algorithms.split(" ") })
+          }
+        }
+      : {})
   }
 }
 
 /** At the beginning or after a comma; a quoted text that looks like one is rare, and harmless. */
 const SCHEME = /(?:^|,)\s*(?:bearer|dpop)(?=\s|,|$)/i
+const BEARER = /(?:^|,)\s*bearer(?=\s|,|$)/i
+const DPOP = /(?:^|,)\s*dpop(?=\s|,|$)/i
 const PARAMETER = /([A-Za-z_][\w-]*)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",]+))/g

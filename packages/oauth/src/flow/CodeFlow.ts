@@ -8,7 +8,7 @@
  */
 import { type HeaderErrorReason, SignInFailed } from "@letterhead/core/headers/HeaderError"
 import { SecretStore } from "@letterhead/core/secrets/SecretStore"
-import type { FetchLike } from "@modelcontextprotocol/client"
+import type { DpopSession, FetchLike } from "@modelcontextprotocol/client"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
@@ -18,7 +18,10 @@ import * as ClientRegistration from "../client/ClientRegistration.ts"
 import * as DeviceAuthorization from "../grant/DeviceAuthorization.ts"
 import * as GrantError from "../grant/GrantError.ts"
 import type { Challenge, FlowTarget, SignedIn } from "./OAuthFlow.ts"
+import * as ForeignText from "../http/ForeignText.ts"
 import * as OAuthFetch from "../http/OAuthFetch.ts"
+import * as ProofKey from "../proof/ProofKey.ts"
+import * as ProofSession from "../proof/ProofSession.ts"
 import * as RefreshGrant from "../grant/RefreshGrant.ts"
 import { SignIn } from "../signin/SignIn.ts"
 import * as TokenRecord from "../token/TokenRecord.ts"
@@ -40,22 +43,50 @@ export const signIn = (
         ...(challenge === undefined ? {} : { challenge })
       })
       const asked = TokenRecord.union(authorizationServer.scopes.join(" "), scope)
-      const attempt = { target, authorizationServer, fetch, scopes: asked === undefined ? [] : asked.split(" ") }
+      const scopes = asked === undefined ? [] : asked.split(" ")
+      const bound = yield* boundBy(authorizationServer)
+      const dpop = bound === undefined ? {} : { dpop: bound.session }
+      const attempt = { target, authorizationServer, fetch, scopes, ...dpop }
       const { clientId, tokens } = yield* authorizationServer.deviceAuthorizationEndpoint === undefined ||
       (yield* SignIn).device === undefined
         ? inBrowser(attempt)
         : onDevice({ ...attempt, endpoint: authorizationServer.deviceAuthorizationEndpoint })
       const { issuer, resource } = authorizationServer
       const granted = tokens.scope ?? asked
-      return { ...tokens, ...(granted === undefined ? {} : { scope: granted }), issuer, resource, clientId }
+      if (tokens.tokenType !== "DPoP" && authorizationServer.binding?.isRequired === true) {
+        return yield* new SignInFailed({
+          description:
+            "the authorization server did not bind the token to a key, without which the server does not take it"
+        })
+      }
+      return {
+        ...tokens,
+        ...(granted === undefined ? {} : { scope: granted }),
+        ...(bound === undefined ? {} : { proofKey: bound.key }),
+        issuer,
+        resource,
+        clientId
+      }
     })
   )
+
+/** A new key, where the servers want one. */
+const boundBy = Effect.fnUntraced(function* ({ binding, issuer }: AuthorizationServer.AuthorizationServer) {
+  if (binding?.algorithm !== undefined) return yield* ProofSession.make(binding.algorithm)
+  if (binding?.isRequired !== true) return undefined
+  return yield* new SignInFailed({
+    description:
+      `the server takes only tokens that are bound to a key (DPoP), and its authorization server ` +
+      `${ForeignText.shown(issuer)} offers none of the algorithms ${ProofKey.ALGORITHMS.join(", ")}; tell whoever runs it`
+  })
+})
 
 interface Attempt {
   readonly target: FlowTarget
   readonly authorizationServer: AuthorizationServer.AuthorizationServer
   readonly fetch: FetchLike
   readonly scopes: ReadonlyArray<string>
+  readonly dpop?: DpopSession
 }
 
 /** The client that the tokens were issued to, and the tokens. */
@@ -65,15 +96,13 @@ interface Outcome {
 }
 
 const inBrowser = Effect.fnUntraced(function* ({
-  authorizationServer,
-  fetch,
-  scopes,
-  target
+  target,
+  ...attempt
 }: Attempt): Effect.fn.Return<Outcome, HeaderErrorReason, SignIn | SecretStore> {
   const { server, settings } = target
   const { authorize } = yield* SignIn
   const store = yield* SecretStore
-  const { issuer, metadata } = authorizationServer
+  const { issuer, metadata } = attempt.authorizationServer
   const promised = metadata.authorization_response_iss_parameter_supported === true
   let sent: { readonly clientId: string; readonly pending: AuthorizationCode.Pending } | undefined
   const answer = yield* authorize({
@@ -84,8 +113,8 @@ const inBrowser = Effect.fnUntraced(function* ({
     issuer: { issuer, promised },
     authorizationUrl: Effect.fnUntraced(
       function* (redirectUri, state) {
-        const client = yield* ClientRegistration.obtain({ target, authorizationServer, fetch, redirectUri })
-        const grant = { authorizationServer, client, fetch, redirectUri, state: Redacted.make(state), scopes }
+        const client = yield* ClientRegistration.obtain({ target, ...attempt, redirectUri })
+        const grant = { ...attempt, client, redirectUri, state: Redacted.make(state) }
         const pending = yield* Effect.mapError(AuthorizationCode.request(grant), GrantError.toReason)
         sent = { clientId: client.id, pending }
         return pending.authorizationUrl
@@ -142,15 +171,23 @@ export const refresh = (
       if (client === undefined) {
         return yield* new SignInOver({ description: "it belongs to another client than the one of now" })
       }
-      return yield* Effect.mapError(
-        RefreshGrant.refresh({ authorizationServer, client, fetch, refreshToken }),
+      const dpop =
+        record.proofKey === undefined
+          ? {}
+          : { dpop: yield* Effect.mapError(ProofSession.restore(record.proofKey), asSignInOver) }
+      const answer = yield* Effect.mapError(
+        RefreshGrant.refresh({ authorizationServer, client, fetch, refreshToken, ...dpop }),
         (error) =>
-          error._tag === "GrantRefused" && FINAL.has(error.code)
-            ? new SignInOver({ description: error.message })
-            : GrantError.toReason(error)
+          error._tag === "GrantRefused" && FINAL.has(error.code) ? asSignInOver(error) : GrantError.toReason(error)
       )
+      if (answer.tokenType === record.tokenType) return answer
+      return yield* new SignInOver({
+        description: "the authorization server does not bind its token to the key any more"
+      })
     })
   )
+
+const asSignInOver = ({ message }: Error): SignInOver => new SignInOver({ description: message })
 
 /** Refusals that no further attempt can change: of the refresh token, or of the client that it was issued to. */
 const FINAL: ReadonlySet<string> = new Set(["invalid_grant", "invalid_client", "unauthorized_client"])

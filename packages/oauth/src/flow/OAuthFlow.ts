@@ -56,6 +56,13 @@ export interface GrantRequest {
 export interface Challenge {
   readonly resourceMetadata?: URL
   readonly scope?: string
+  /** Present where it takes tokens that are bound to a key (RFC 9449). */
+  readonly binding?: {
+    /** Whether it takes no others. */
+    readonly isRequired: boolean
+    /** Of JWS; absent where it does not say. */
+    readonly algorithms?: ReadonlyArray<string>
+  }
 }
 
 /** One MCP server, for one principal. */

@@ -55,6 +55,8 @@ export const request = Effect.fn("AuthorizationCode.request")(function* (
       }),
     catch: () => new SignInFailed({ description: "the authorization server has no authorization code grant" })
   })
+  // The code, too, is of no use without the key (RFC 9449, section 10).
+  if (options.dpop !== undefined) authorizationUrl.searchParams.set("dpop_jkt", options.dpop.thumbprint)
   const verifier = Redacted.make(codeVerifier)
   const isUsed = yield* Ref.make(false)
   return {

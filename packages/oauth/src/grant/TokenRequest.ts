@@ -56,6 +56,9 @@ export const send = Effect.fn("TokenRequest.send")(function* (
   if (tokenType === undefined || !TOKEN.test(accessToken)) {
     return yield* new TokenFailed({ description: "it gave a token of a kind that cannot be sent" })
   }
+  if (tokenType === "DPoP" && dpop === undefined) {
+    return yield* new TokenFailed({ description: "it gave a token that is bound to a key, and no key was shown to it" })
+  }
   return {
     accessToken: Redacted.make(accessToken),
     tokenType,

@@ -8,6 +8,7 @@
  * It is one secret of the store, as JSON; what cannot be decoded counts as no record.
  */
 import type { SecretKey } from "@letterhead/core/secrets/SecretKey"
+import * as ProofKey from "../proof/ProofKey.ts"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
@@ -51,6 +52,8 @@ export interface TokenRecord extends Bound {
   /** Epoch milliseconds at which it is renewed, at the earliest. */
   readonly renewAt?: number
   readonly tokenType: "Bearer" | "DPoP"
+  /** What the tokens are bound to; there is one where the type is DPoP, and nowhere else. */
+  readonly proofKey?: ProofKey.ProofKey
 }
 
 /** A sign-in that is over. */
@@ -74,16 +77,19 @@ export interface IssuedTokens {
   readonly expiresIn?: number
   readonly scope?: string
   readonly tokenType: "Bearer" | "DPoP"
+  /** What they are bound to, where that is a new key. */
+  readonly proofKey?: ProofKey.ProofKey
 }
 
 /** The record of tokens that were issued at `now`; what the answer does not say of `earlier` stays. */
 export const issued = (
-  { accessToken, expiresIn, refreshToken, scope, tokenType }: IssuedTokens,
-  earlier: Bound & { readonly refreshToken?: Redacted.Redacted },
+  { accessToken, expiresIn, refreshToken, scope, tokenType, ...issued }: IssuedTokens,
+  earlier: Bound & { readonly refreshToken?: Redacted.Redacted; readonly proofKey?: ProofKey.ProofKey },
   now: number
 ): TokenRecord => {
   const refresh = refreshToken ?? earlier.refreshToken
   const granted = scope ?? earlier.scope
+  const proofKey = tokenType === "DPoP" ? (issued.proofKey ?? earlier.proofKey) : undefined
   const lifetime = expiresIn === undefined ? undefined : Math.max(0, expiresIn) * 1_000
   return {
     _tag: "SignedIn",
@@ -100,7 +106,8 @@ export const issued = (
           expiresAt: now + lifetime,
           renewAt: now + lifetime - Math.min(RENEWAL_MARGIN, lifetime * RENEWAL_MARGIN_PART)
         }),
-    tokenType
+    tokenType,
+    ...(proofKey === undefined ? {} : { proofKey })
   }
 }
 
@@ -150,7 +157,8 @@ export const encode = (record: StoredRecord): Redacted.Redacted => {
             version: VERSION,
             ...rest,
             accessToken: Redacted.value(record.accessToken),
-            ...(record.refreshToken === undefined ? {} : { refreshToken: Redacted.value(record.refreshToken) })
+            ...(record.refreshToken === undefined ? {} : { refreshToken: Redacted.value(record.refreshToken) }),
+            ...(record.proofKey === undefined ? {} : { proofKey: ProofKey.toPrivateKey(record.proofKey) })
           }
     ),
     { label: FIELD }
@@ -169,14 +177,19 @@ export const decode = (value: Option.Option<Redacted.Redacted>): Effect.Effect<O
 
 const recordOf = ({ version: _version, ...stored }: typeof Stored.Type): StoredRecord => {
   if ("reason" in stored) return { _tag: "SignedOut", ...stored }
-  const { accessToken, refreshToken, ...rest } = stored
-  return {
+  const { accessToken, proofKey: kept, refreshToken, ...rest } = stored
+  const proofKey = rest.tokenType === "DPoP" ? Option.getOrUndefined(decodeKey(kept)) : undefined
+  const record: TokenRecord = {
     _tag: "SignedIn",
     ...rest,
+    ...(proofKey === undefined ? {} : { proofKey: ProofKey.fromPrivateKey(proofKey) }),
     accessToken: Redacted.make(accessToken, { label: "access token" }),
     ...(refreshToken === undefined ? {} : { refreshToken: Redacted.make(refreshToken, { label: "refresh token" }) })
   }
+  return rest.tokenType === "DPoP" && proofKey === undefined ? ended(record, KEY_BROKEN) : record
 }
+
+const KEY_BROKEN = "the key that its token is bound to is missing or broken"
 
 /** The version of the form. */
 const VERSION = 1
@@ -192,6 +205,8 @@ const bound = {
   missingScope: Schema.optionalKey(Schema.String)
 }
 
+const decodeKey = Schema.decodeUnknownOption(ProofKey.PrivateKey)
+
 const Token = Schema.String.check(Schema.isMinLength(1))
 
 const Stored = Schema.fromJsonString(
@@ -203,7 +218,9 @@ const Stored = Schema.fromJsonString(
       refreshToken: Schema.optionalKey(Token),
       expiresAt: Schema.optionalKey(Schema.Finite),
       renewAt: Schema.optionalKey(Schema.Finite),
-      tokenType: Schema.Literals(["Bearer", "DPoP"])
+      tokenType: Schema.Literals(["Bearer", "DPoP"]),
+      // Looked at by itself: without it a sign-in is over, and who signed in is told so.
+      proofKey: Schema.optionalKey(Schema.Unknown)
     })
   ])
 )

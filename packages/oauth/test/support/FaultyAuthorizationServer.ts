@@ -4,6 +4,7 @@ import type { FetchLike } from "@modelcontextprotocol/client"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as AuthorizationServer from "../../src/discovery/AuthorizationServer.ts"
+import type { Challenge } from "../../src/flow/OAuthFlow.ts"
 import * as OAuthFetch from "../../src/http/OAuthFetch.ts"
 import * as LoopbackServer from "./LoopbackServer.ts"
 
@@ -58,10 +59,7 @@ export const make = (documents: Documents = {}): Effect.Effect<FaultyServer, Tok
     return { ...server, serverUrl, fetch: yield* OAuthFetch.make({ serverUrl }) }
   })
 
-export const discover = (
-  server: FaultyServer,
-  challenge?: { readonly resourceMetadata?: URL; readonly scope?: string }
-) =>
+export const discover = (server: FaultyServer, challenge?: Challenge) =>
   AuthorizationServer.discover({
     serverUrl: server.serverUrl,
     fetch: server.fetch,

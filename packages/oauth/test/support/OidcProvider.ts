@@ -2,6 +2,7 @@
 import * as LoopbackListener from "@letterhead/testing/LoopbackListener"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import { randomBytes } from "node:crypto"
 import { createServer } from "node:http"
 import { type Configuration, Provider } from "oidc-provider"
 
@@ -15,7 +16,7 @@ export interface ProviderOptions {
   readonly clients?: Configuration["clients"]
 }
 
-/** Lives as long as the scope. Registers clients, rotates refresh tokens, and has devices, revocation and PKCE. */
+/** Lives as long as the scope. Registers clients, rotates refresh tokens, and has devices, revocation, PKCE and DPoP. */
 export const make = ({ clients = [], resource }: ProviderOptions): Effect.Effect<OidcProvider, never, Scope.Scope> =>
   Effect.gen(function* () {
     let handle: ReturnType<Provider["callback"]> | undefined
@@ -32,6 +33,7 @@ export const make = ({ clients = [], resource }: ProviderOptions): Effect.Effect
         revocation: { enabled: true },
         clientCredentials: { enabled: true },
         deviceFlow: { enabled: true },
+        dPoP: { enabled: true, nonceSecret: randomBytes(32), requireNonce: () => true },
         resourceIndicators: {
           enabled: true,
           useGrantedResource: () => true,
