@@ -1,9 +1,10 @@
 /** `letterhead login`, `logout`, `auth inspect` and what `servers` says of them, as a person runs them. */
-import { chmodSync, readFileSync } from "node:fs"
+import { chmodSync, readdirSync, readFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as BoundTokens from "../../e2e/support/BoundTokens.ts"
 import * as AuthorizationServer from "../support/AuthorizationServer.ts"
 import * as Browser from "../support/Browser.ts"
 import { errorsOf, person, type Person } from "../support/Command.ts"
@@ -20,6 +21,12 @@ const someone = Effect.fnUntraced(function* (url: string, entry: object = {}, st
 
 const login = (of: Person & { readonly browser: Readonly<Record<string, string>> }) =>
   of.run(["login", "notes"], { env: of.browser })
+
+/** The text of all files of a person. */
+const keptBy = ({ home }: Person): string =>
+  readdirSync(home, { recursive: true, withFileTypes: true })
+    .map((file) => (file.isFile() ? readFileSync(join(file.parentPath, file.name), "utf8") : ""))
+    .join("\n")
 
 const authorizationOf = (value: unknown): unknown =>
   typeof value === "object" && value !== null && "servers" in value && Array.isArray(value.servers)
@@ -81,6 +88,35 @@ describe.concurrent("letterhead login", () => {
       ]) {
         expect(stdout + stderr).not.toContain(CANARY)
       }
+    })
+  )
+
+  it.live("binds the token to a key where the server asks for that; neither key nor proof is shown anywhere", () =>
+    Effect.gen(function* () {
+      const server = yield* BoundTokens.make("modern", { nonce: "demanded" })
+      const of = yield* someone(server.url)
+      expect(yield* login(of)).toMatchObject({ code: 0 })
+      const called = yield* of.run(["call", "notes", "echo", "message=hello", "--verbose"])
+      expect(called.code).toBe(0)
+      expect(server.violations).toEqual([])
+      const [, thumbprint = ""] = server.grants[0] ?? []
+      const inspected = yield* of.run(["auth", "inspect", "notes"])
+      expect(inspected.stdout).toContain(`DPoP, bound to the key ${thumbprint}`)
+      expect((yield* of.json(["auth", "inspect", "notes"])).value).toMatchObject({
+        tokenType: "DPoP",
+        boundTo: thumbprint
+      })
+      const headers = yield* of.run(["headers", "notes"])
+      expect(headers.stdout).toContain("with a proof for each request")
+      const secret = /\\"d\\":\\"([\w-]+)\\"/.exec(keptBy(of))?.[1] ?? ""
+      expect(secret.length).toBeGreaterThan(20)
+      const proofs = server.seen.flatMap(({ proof }) => (proof === undefined ? [] : [proof]))
+      expect(proofs.length).toBeGreaterThan(0)
+      for (const { stderr, stdout } of [called, inspected, headers]) {
+        for (const hidden of [secret, ...proofs]) expect(stdout + stderr).not.toContain(hidden)
+      }
+      expect(yield* of.run(["logout", "notes"])).toMatchObject({ code: 0 })
+      expect(keptBy(of)).not.toContain(secret)
     })
   )
 

@@ -2,8 +2,9 @@
  * `letterhead auth inspect <server>`: what is stored of a sign-in, and what its access token says of itself. Shows no
  * token, and sends nothing. Where the entry names a grant that needs nobody, nothing is stored: a token is got for this.
  *
- * `--json`: `{ server, grant?, issuer, resource, clientId, scope?, tokenType, expiresAt?, expired, renewable, claims? }`; `expiresAt`
- * is RFC 3339. `claims` are those of a JWT, as the authorization server wrote them: nobody checked its signature.
+ * `--json`: `{ server, grant?, issuer, resource, clientId, scope?, tokenType, boundTo?, expiresAt?, expired, renewable,
+ * claims? }`; `expiresAt` is RFC 3339, `boundTo` the thumbprint of the key without which the token is of no use (RFC 7638).
+ * `claims` are those of a JWT, as the authorization server wrote them: nobody checked its signature.
  */
 import { HeaderError, SignInRequired } from "@letterhead/core/headers/HeaderError"
 import { McpConfig } from "@letterhead/core/server/McpConfig"
@@ -45,7 +46,9 @@ const show = Effect.fnUntraced(function* (server: string) {
   const TokenClaims = yield* Effect.promise(() => import("@letterhead/oauth/token/TokenClaims"))
   const now = yield* Clock.currentTimeMillis
   const claims = Option.getOrUndefined(TokenClaims.decode(record.accessToken))
-  const { clientId, expiresAt, issuer, resource, scope, tokenType } = record
+  const { clientId, expiresAt, issuer, proofKey, resource, scope, tokenType } = record
+  const { thumbprint } = yield* Effect.promise(() => import("@letterhead/oauth/proof/ProofKey"))
+  const boundTo = proofKey === undefined ? undefined : thumbprint(proofKey)
   const renewable = grant !== undefined || record.refreshToken !== undefined
   const expired = expiresAt !== undefined && expiresAt <= now
   const time = expiresAt === undefined ? undefined : new Date(expiresAt).toISOString()
@@ -58,6 +61,7 @@ const show = Effect.fnUntraced(function* (server: string) {
       clientId,
       ...(scope === undefined ? {} : { scope }),
       tokenType,
+      ...(boundTo === undefined ? {} : { boundTo }),
       ...(time === undefined ? {} : { expiresAt: time }),
       expired,
       renewable,
@@ -74,7 +78,7 @@ const show = Effect.fnUntraced(function* (server: string) {
     ["resource", known(resource)],
     ["client", known(clientId)],
     ["scope", scope ?? "the authorization server does not say"],
-    ["token", tokenType],
+    ["token", boundTo === undefined ? tokenType : `${tokenType}, bound to the key ${boundTo}`],
     ["expires", expiry],
     ["renewed", renewable ? "by itself" : "by signing in again"],
     ...Object.entries(claims ?? {}).map(([name, value]) => [`claim ${name}`, claimText(name, value)])
