@@ -5,8 +5,6 @@ import * as Suite from "./Suite.ts"
 
 /** Of 2025-03-26: the server itself is the authorization server, with metadata or without any. */
 const OLDER = ["auth/2025-03-26-oauth-metadata-backcompat", "auth/2025-03-26-oauth-endpoint-fallback"]
-/** What a token that is bound to a key needs on each request, a proof of its own, no source can give. */
-const UNABLE = ["auth/dpop", "auth/dpop-nonce"]
 /** The server, or what it says of itself, is not to be trusted: nobody gets as far as a call. */
 const REFUSED: ReadonlySet<string> = new Set([
   "auth/resource-mismatch",
@@ -26,14 +24,17 @@ const scenarios = { "2025-11-25": Suite.authorizing("2025-11-25"), "2026-07-28":
 it("are known by their names in both revisions", () => {
   for (const { extensions, required } of Object.values(scenarios)) {
     assert.includeMembers([...required], ["auth/metadata-default", "auth/scope-step-up", NEVER_ENOUGH])
-    assert.includeMembers([...extensions], ["auth/client-credentials-jwt", "auth/wif-jwt-bearer", ...UNABLE])
+    assert.includeMembers(
+      [...extensions],
+      ["auth/client-credentials-jwt", "auth/wif-jwt-bearer", "auth/dpop", "auth/dpop-nonce"]
+    )
   }
   assert.includeMembers([...scenarios["2026-07-28"].required], [...REFUSED])
 })
 
 describe.each(REVISIONS)("a connection that signs in, %s", { concurrent: true }, (revision) => {
   const { extensions, required } = scenarios[revision]
-  const others = [...extensions.filter((scenario) => !UNABLE.includes(scenario)), ...OLDER]
+  const others = [...extensions, ...OLDER]
 
   it.each([...required, ...others])("passes %s, with its headers on every request", async (scenario) => {
     const outcome = await Suite.run("signing-in", scenario, revision, { force: others.includes(scenario) })
