@@ -71,6 +71,13 @@ describe("the bundle", () => {
     assert.include(headersOf("plain"), "X-Hook")
   })
 
+  it("connects, also without what only the demo needs", () => {
+    const { status, stderr } = run("tools", "plain")
+    assert.include(stderr, "cannot reach http://127.0.0.1:9/mcp")
+    assert.strictEqual(status, 4)
+    assert.strictEqual(run("demo").status, 0)
+  })
+
   it("loads nothing of OAuth before somebody signed in", () => {
     const traced = { NODE_OPTIONS: `--require ${join(folder, "trace.cjs")}` }
     writeFileSync(
