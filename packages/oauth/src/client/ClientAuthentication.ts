@@ -56,8 +56,7 @@ export const make = (client: OAuthClient, metadata: AuthorizationServerMetadata)
   }
   return (headers, parameters) => {
     if (method === "client_secret_basic" && secret !== undefined) {
-      const credential = `${encoded(client.id)}:${encoded(Redacted.value(secret))}`
-      headers.set("authorization", `Basic ${Buffer.from(credential).toString("base64")}`)
+      headers.set("authorization", `Basic ${Redacted.value(basicOf(client.id, secret))}`)
       return
     }
     parameters.set("client_id", client.id)
@@ -66,6 +65,10 @@ export const make = (client: OAuthClient, metadata: AuthorizationServerMetadata)
     }
   }
 }
+
+/** The credential of a client as a Basic header has it. */
+export const basicOf = (id: string, secret: Redacted.Redacted): Redacted.Redacted =>
+  Redacted.make(Buffer.from(`${encoded(id)}:${encoded(Redacted.value(secret))}`).toString("base64"))
 
 /** Both halves of a Basic credential are written as in a form (RFC 6749, section 2.3.1). */
 const encoded = (text: string): string => new URLSearchParams({ "": text }).toString().slice(1)

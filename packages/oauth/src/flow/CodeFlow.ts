@@ -152,7 +152,7 @@ export const refresh = (
   Effect.scoped(
     Effect.gen(function* () {
       const { serverUrl } = target
-      const { refreshToken } = record
+      const { accessToken, refreshToken } = record
       if (refreshToken === undefined) return yield* new SignInOver({ description: "it came without a refresh token" })
       const fetch = yield* OAuthFetch.make({ serverUrl })
       const known = record.resourceMetadata === undefined ? undefined : new URL(record.resourceMetadata)
@@ -176,7 +176,7 @@ export const refresh = (
           ? {}
           : { dpop: yield* Effect.mapError(ProofSession.restore(record.proofKey), asSignInOver) }
       const answer = yield* Effect.mapError(
-        RefreshGrant.refresh({ authorizationServer, client, fetch, refreshToken, ...dpop }),
+        RefreshGrant.refresh({ authorizationServer, client, fetch, refreshToken, accessToken, ...dpop }),
         (error) =>
           error._tag === "GrantRefused" && FINAL.has(error.code) ? asSignInOver(error) : GrantError.toReason(error)
       )

@@ -65,12 +65,11 @@ export const request = Effect.fn("AuthorizationCode.request")(function* (
     exchange: Effect.fnUntraced(function* (parameters: URLSearchParams) {
       if (yield* Ref.getAndSet(isUsed, true)) return yield* refused("the answer was used before")
       const code = yield* codeOf(parameters, options)
-      return yield* TokenRequest.send(options, {
-        grant_type: "authorization_code",
-        code,
-        code_verifier: verifier,
-        redirect_uri: redirectUri
-      })
+      return yield* TokenRequest.send(
+        options,
+        { grant_type: "authorization_code", code, code_verifier: verifier, redirect_uri: redirectUri },
+        [state]
+      )
     })
   }
 })

@@ -51,11 +51,13 @@ export const fromUnknown = (error: unknown, secrets: ReadonlyArray<Redacted.Reda
 }
 
 /** A refusal in the server's own words. */
-export const refused = (code: string, description: string, secrets: ReadonlyArray<Redacted.Redacted>): GrantRefused =>
-  new GrantRefused({
-    code: CODE.test(code) ? code : "unknown",
-    description: ForeignText.shown(description, secrets.map(Redacted.value))
+export const refused = (code: string, description: string, secrets: ReadonlyArray<Redacted.Redacted>): GrantRefused => {
+  const values = secrets.map(Redacted.value)
+  return new GrantRefused({
+    code: CODE.test(code) && ForeignText.shown(code, values) === code ? code : "unknown",
+    description: ForeignText.shown(description, values)
   })
+}
 
 /** As codes are written, so that none is a way to show something else. */
 const CODE = /^[a-z][a-z_]{0,63}$/

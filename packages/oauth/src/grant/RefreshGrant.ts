@@ -9,8 +9,14 @@ import * as TokenRequest from "./TokenRequest.ts"
 
 export interface RefreshOptions extends TokenRequest.GrantOptions {
   readonly refreshToken: Redacted.Redacted
+  /** Not sent; masked in what the authorization server says, which knows it. */
+  readonly accessToken?: Redacted.Redacted
 }
 
 /** An answer without a refresh token means that the old one stays valid. Asks for the scopes that were granted. */
 export const refresh = (options: RefreshOptions): Effect.Effect<TokenRequest.TokenAnswer, GrantError.GrantError> =>
-  TokenRequest.send(options, { grant_type: "refresh_token", refresh_token: options.refreshToken })
+  TokenRequest.send(
+    options,
+    { grant_type: "refresh_token", refresh_token: options.refreshToken },
+    options.accessToken === undefined ? [] : [options.accessToken]
+  )

@@ -35,13 +35,17 @@ export interface TokenAnswer {
 /** Of a grant; `undefined` is not sent. */
 export type Parameters = Readonly<Record<string, string | Redacted.Redacted | undefined>>
 
-/** Asks with the parameters of a grant; those that are secret are masked in whatever the server says of them. */
+/**
+ * Asks with the parameters of a grant; those that are secret are masked in whatever the server says of them, and so are
+ * `others` that it knows.
+ */
 export const send = Effect.fn("TokenRequest.send")(function* (
   { authorizationServer, client, dpop, fetch }: GrantOptions,
-  parameters: Parameters
+  parameters: Parameters,
+  others: ReadonlyArray<Redacted.Redacted> = []
 ): Effect.fn.Return<TokenAnswer, GrantError.GrantError> {
   const secrets = Object.values(parameters).filter((value) => value !== undefined && typeof value !== "string")
-  const provider = providerOf(client, authorizationServer, parameters, dpop)
+  const provider = providerOf(client, authorizationServer, parameters, dpop, (assertion) => secrets.push(assertion))
   const tokens = yield* Effect.tryPromise({
     try: (signal) =>
       fetchToken(provider, authorizationServer.issuer, {
@@ -49,7 +53,7 @@ export const send = Effect.fn("TokenRequest.send")(function* (
         resource: authorizationServer.resource,
         fetchFn: (input, init) => fetch(input, { ...init, signal })
       }),
-    catch: (error) => GrantError.fromUnknown(error, [...secrets, ...secretsOf(client)])
+    catch: (error) => GrantError.fromUnknown(error, [...secrets, ...others, ...secretsOf(client)])
   })
   const { access_token: accessToken, expires_in: expiresIn, refresh_token: refreshToken, scope } = tokens
   const tokenType = TOKEN_TYPES.get(tokens.token_type.toLowerCase())
@@ -73,8 +77,8 @@ export const scopeOf = (scopes: ReadonlyArray<string>): string | undefined =>
   scopes.length === 0 ? undefined : [...new Set(scopes)].join(" ")
 
 /** The secrets of a client, to be masked. */
-export const secretsOf = ({ key, secret }: OAuthClient): ReadonlyArray<Redacted.Redacted> =>
-  [secret, key?.privateKey].filter((one) => one !== undefined)
+export const secretsOf = ({ id, key, secret }: OAuthClient): ReadonlyArray<Redacted.Redacted> =>
+  [secret, secret && ClientAuthentication.basicOf(id, secret), key?.privateKey].filter((one) => one !== undefined)
 
 /** What a header can carry (design rule 3), less the blanks that no token has. */
 const TOKEN = /^[\x21-\x7e]{1,8000}$/
@@ -89,7 +93,8 @@ const providerOf = (
   client: OAuthClient,
   { metadata }: AuthorizationServer,
   parameters: Parameters,
-  dpop: DpopSession | undefined
+  dpop: DpopSession | undefined,
+  onAssertion: (assertion: Redacted.Redacted) => void
 ): OAuthClientProvider => ({
   redirectUrl: undefined,
   clientMetadata: { redirect_uris: [] },
@@ -100,7 +105,11 @@ const providerOf = (
   saveCodeVerifier: () => {},
   codeVerifier: () => "",
   dpop: () => dpop,
-  addClientAuthentication: ClientAuthentication.make(client, metadata),
+  addClientAuthentication: async (headers, search, ...where) => {
+    await ClientAuthentication.make(client, metadata)(headers, search, ...where)
+    const assertion = search.get("client_assertion")
+    if (assertion !== null) onAssertion(Redacted.make(assertion))
+  },
   prepareTokenRequest: () => {
     const search = new URLSearchParams()
     for (const [name, value] of Object.entries(parameters)) {

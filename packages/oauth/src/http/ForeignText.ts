@@ -1,8 +1,9 @@
 /**
  * What somebody else wrote, such as an authorization server's `error_description`, as it may be shown to a person.
  *
- * Our own secrets are masked first, as they are and as a URL writes them, so that cutting leaves no part of one. Control
- * characters and those that are invisible or change the direction of reading are shown as escapes. The rest is cut.
+ * Our own secrets are masked first, as they are and as JSON, a URL or a form writes them, or one of these within another,
+ * so that cutting leaves no part of one. Control characters and those that are invisible or change the direction of reading
+ * are shown as escapes. The rest is cut.
  */
 
 /** Characters that are shown at most. */
@@ -15,12 +16,19 @@ export const MASK = "***"
 export const shown = (text: string, secrets: ReadonlyArray<string> = []): string => {
   const masked = secrets
     .filter((secret) => secret !== "")
-    .flatMap((secret) => [secret, encodeURIComponent(secret)])
+    .flatMap((secret) => writings(secret).flatMap(writings))
     .toSorted((one, other) => other.length - one.length)
     .reduce((rest, secret) => rest.replaceAll(secret, MASK), text)
   const line = masked.trim().replace(UNSAFE, escape)
   return line.length <= TEXT_LIMIT ? line : `${line.slice(0, TEXT_LIMIT)}…`
 }
+
+const writings = (text: string): ReadonlyArray<string> => [
+  text,
+  JSON.stringify(text).slice(1, -1),
+  encodeURIComponent(text),
+  new URLSearchParams({ "": text }).toString().slice(1)
+]
 
 /** Control characters, half characters, and those that are invisible or change the direction of text. */
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/gu
