@@ -20,6 +20,8 @@ import { layer, open, send, signedEntry } from "./support/Signing.ts"
 const [directory = "", url = "", what = ""] = process.argv.slice(2)
 const entry = signedEntry(url)
 const outcomes: Record<string, number> = {}
+/** Milliseconds between two calls: ten in each life of a token, so that all processes meet at each of its ends. */
+const PAUSE = 100
 
 const hold = Effect.gen(function* () {
   const store = yield* SecretStore
@@ -41,7 +43,7 @@ const callUntil = (end: number) =>
         onFailure: ({ reason }) => reason._tag
       })
       outcomes[outcome] = (outcomes[outcome] ?? 0) + 1
-      yield* Effect.sleep(20)
+      yield* Effect.sleep(PAUSE)
     }
     process.stdout.write(`${JSON.stringify(outcomes)}\n`)
   })
