@@ -217,9 +217,9 @@ export const make: Effect.Effect<HeaderSource, never, Requirements | Scope.Scope
     entry: ServerEntry,
     call: CallContext,
     sentGeneration: number | undefined,
-    response: ChallengeResponse
+    said: Challenge.OAuthChallenge | undefined,
+    { status }: ChallengeResponse
   ) {
-    const said = Challenge.parse(response.wwwAuthenticate)
     const session = yield* sessionOf(entry, call)
     const isOlder = () => signedIn(session) !== undefined && tokens.held(session.key).generation !== sentGeneration
     if (sentGeneration === undefined || !isOlder()) {
@@ -228,7 +228,7 @@ export const make: Effect.Effect<HeaderSource, never, Requirements | Scope.Scope
       if (type === "DPoP" && said?.error !== undefined && OF_PROOF.has(said.error)) return false
       session.challenge = said ?? session.challenge
       if (type === "Bearer" && said?.binding?.isRequired === true) return yield* required(entry, UNBOUND)
-      if (response.status === 403) return yield* stepUp(entry, session, said?.scope, isOlder)
+      if (status === 403) return yield* stepUp(entry, session, said?.scope, isOlder)
       yield* sentGeneration === undefined
         ? tokens.load(session.key)
         : tokens.renew(session.key, sentGeneration, refresh(session))
@@ -309,14 +309,15 @@ export const make: Effect.Effect<HeaderSource, never, Requirements | Scope.Scope
     applies,
     resolve,
     challenge: (entry, call, sent, response) => {
-      const generation = sent.get("authorization")?.source === ID ? sent.generations.get(ID) : undefined
+      const authorization = sent.get("authorization")
+      const generation = authorization?.source === ID ? sent.generations.get(ID) : undefined
       // Whose token does not suffice, no other exchange helps.
       if (entry.oauth?.exchange !== undefined) {
         return response.status === 401 ? exchanging.challenge(entry, call, generation) : Effect.succeed(false)
       }
-      return entry.oauth?.grant === undefined
-        ? Effect.provideContext(challenge(entry, call, generation, response), services)
-        : granting.challenge(entry, call, generation, response)
+      if (entry.oauth?.grant !== undefined) return granting.challenge(entry, call, generation, response)
+      const said = Challenge.parse(response.wwwAuthenticate, tokenOf(authorization?.value))
+      return Effect.provideContext(challenge(entry, call, generation, said, response), services)
     },
     signIn: (entry, owner) => {
       if (entry.oauth?.grant !== undefined) return granting.signIn(entry, owner)
@@ -338,6 +339,10 @@ const challengeOf = ({ serverUrl }: FlowTarget) =>
 const OF_PROOF: ReadonlySet<string> = new Set(["invalid_dpop_proof", "use_dpop_nonce"])
 
 const UNBOUND = "the server takes only tokens that are bound to a key (DPoP), and this one is not"
+
+/** An Authorization without its scheme. */
+const tokenOf = (value: Redacted.Redacted | undefined): Redacted.Redacted | undefined =>
+  value && Redacted.make(Redacted.value(value).replace(/^\S+ +/, ""))
 
 const NOBODY = "nobody signs in here: the token of whoever calls is exchanged"
 

@@ -1,3 +1,4 @@
+import * as Redacted from "effect/Redacted"
 import { describe, expect, it } from "vitest"
 import * as Challenge from "../src/discovery/Challenge.ts"
 
@@ -29,5 +30,14 @@ describe("Challenge.parse", () => {
       'Basic realm="x", DPoP': { isRequired: true }
     }
     for (const [field, binding] of Object.entries(bindings)) expect(Challenge.parse(field)?.binding).toEqual(binding)
+  })
+
+  it("leaves out what repeats the token that was refused", () => {
+    const token = "token/of+ada"
+    const field =
+      `Bearer error="insufficient_scope", scope="read ${token}", ` +
+      `resource_metadata="https://mcp.example.com/${encodeURIComponent(token)}"`
+    expect(Challenge.parse(field, Redacted.make(token))).toEqual({ error: "insufficient_scope" })
+    expect(Challenge.parse(field, Redacted.make("another"))?.scope).toBe(`read ${token}`)
   })
 })

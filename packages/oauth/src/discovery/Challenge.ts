@@ -1,22 +1,27 @@
 /**
  * What a `WWW-Authenticate` field says that concerns OAuth (RFC 6750, RFC 9728): the Bearer and DPoP challenges in it.
  *
- * It is written by the server, so a URL in it is only carried from here: whether it may be asked is for `UrlPolicy`.
+ * It is written by the server, so a URL in it is only carried from here: whether it may be asked is for `UrlPolicy`. A
+ * parameter that repeats the token that was refused is left out: a scope or a URL is shown, and asked for, later.
  */
+import * as Redacted from "effect/Redacted"
 import type { Challenge } from "../flow/OAuthFlow.ts"
+import * as ForeignText from "../http/ForeignText.ts"
 
 export interface OAuthChallenge extends Challenge {
   readonly error?: string
 }
 
-/** The challenge, or `undefined` where the field asks for no token. */
-export const parse = (field: string | undefined): OAuthChallenge | undefined => {
+/** The challenge, or `undefined` where the field asks for no token. `refused` is the token that it is the answer to. */
+export const parse = (field: string | undefined, refused?: Redacted.Redacted): OAuthChallenge | undefined => {
   const start = field === undefined ? -1 : field.search(SCHEME)
   if (field === undefined || start < 0) return undefined
+  const secrets = refused === undefined ? [] : [Redacted.value(refused)]
   const parameters = new Map<string, string>()
   for (const [, name = "", quoted, token] of field.slice(start).matchAll(PARAMETER)) {
     const key = name.toLowerCase()
-    if (!parameters.has(key)) parameters.set(key, quoted === undefined ? (token ?? "") : quoted.replace(/\\(.)/g, "$1"))
+    const value = quoted === undefined ? (token ?? "") : quoted.replace(/\\(.)/g, "$1")
+    if (!parameters.has(key) && !ForeignText.holds(value, secrets)) parameters.set(key, value)
   }
   const metadata = parameters.get("resource_metadata")
   const scope = parameters.get("scope")

@@ -54,7 +54,7 @@ export const fromUnknown = (error: unknown, secrets: ReadonlyArray<Redacted.Reda
 export const refused = (code: string, description: string, secrets: ReadonlyArray<Redacted.Redacted>): GrantRefused => {
   const values = secrets.map(Redacted.value)
   return new GrantRefused({
-    code: CODE.test(code) && ForeignText.shown(code, values) === code ? code : "unknown",
+    code: CODE.test(code) && !ForeignText.holds(code, values) ? code : "unknown",
     description: ForeignText.shown(description, values)
   })
 }

@@ -14,14 +14,19 @@ export const MASK = "***"
 
 /** `text` on one line, without these secrets and without what moves a cursor. */
 export const shown = (text: string, secrets: ReadonlyArray<string> = []): string => {
-  const masked = secrets
+  const line = masked(text, secrets).trim().replace(UNSAFE, escape)
+  return line.length <= TEXT_LIMIT ? line : `${line.slice(0, TEXT_LIMIT)}…`
+}
+
+/** Whether one of these secrets is in `text`. */
+export const holds = (text: string, secrets: ReadonlyArray<string>): boolean => masked(text, secrets) !== text
+
+const masked = (text: string, secrets: ReadonlyArray<string>): string =>
+  secrets
     .filter((secret) => secret !== "")
     .flatMap((secret) => writings(secret).flatMap(writings))
     .toSorted((one, other) => other.length - one.length)
     .reduce((rest, secret) => rest.replaceAll(secret, MASK), text)
-  const line = masked.trim().replace(UNSAFE, escape)
-  return line.length <= TEXT_LIMIT ? line : `${line.slice(0, TEXT_LIMIT)}…`
-}
 
 const writings = (text: string): ReadonlyArray<string> => [
   text,
