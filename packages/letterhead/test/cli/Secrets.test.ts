@@ -1,4 +1,7 @@
 /** F50: what a person's headers hold is in no output of the command, whatever goes wrong and however much it logs. */
+import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import { setTimeout } from "node:timers/promises"
 import { describe, expect, it } from "@effect/vitest"
 import * as LoopbackServer from "@letterhead/testing/LoopbackServer"
 import { echoAuthorization } from "@letterhead/testing/LoopbackServerFault"
@@ -53,6 +56,23 @@ const configured = Effect.fnUntraced(function* (someone: Person, url: string, sc
   yield* someone.run(["trust", "approve", "api", "--digest", digest], { env: { API_SECRET: FROM_VARIABLE } })
 })
 
+const digestIn = (text: string): string => /sha256:[0-9a-f]{64}/.exec(text)?.[0] ?? ""
+
+/** What is in the files of a person beside those of their project. */
+const kept = (someone: Person) =>
+  Effect.sync(() =>
+    readdirSync(someone.home, { recursive: true, withFileTypes: true })
+      .filter((found) => found.isFile())
+      .map((found) => `${found.name}\n${readFileSync(join(found.parentPath, found.name), "latin1")}`)
+      .join("\n")
+  )
+
+/** Kills a process as soon as there is that file. */
+const killOnce = async (file: string, pid: number): Promise<void> => {
+  while (!existsSync(file)) await setTimeout(10)
+  process.kill(pid, "SIGKILL")
+}
+
 const expectNone = (text: string) => {
   expect(text).not.toBe("")
   for (const canary of CANARIES) expect(text).not.toContain(canary)
@@ -91,6 +111,49 @@ describe.concurrent("secrets", () => {
         expectNone(text)
         expect(text).toContain(String(status))
       }
+    })
+  )
+
+  it.live("F50, F40, F41, F81: what nobody approved, or two approve at once, shows it nowhere", () =>
+    Effect.gen(function* () {
+      const server = yield* LoopbackServer.make({ era: "modern" })
+      const someone = yield* person
+      yield* configured(someone, server.url, GOOD)
+      const revoked = yield* someone.run(["trust", "revoke", "api", ...FOR_PEOPLE])
+      expectNone(revoked.stdout + revoked.stderr)
+      expectNone(
+        yield* written(someone, [
+          ["call", "api", "echo", ...FOR_PEOPLE],
+          ["headers", "api", ...FOR_PROGRAMS]
+        ])
+      )
+      expect(yield* server.requests).toEqual([])
+      const approve = (...more: ReadonlyArray<string>) =>
+        written(someone, [["trust", "approve", "api", ...more, ...FOR_PROGRAMS]])
+      const denied = yield* approve()
+      const both = yield* Effect.all(
+        [approve("--digest", digestIn(denied)), approve("--digest", digestIn(denied)), approve("--digest", "sha256:0")],
+        { concurrency: "unbounded" }
+      )
+      for (const text of [denied, ...both]) expectNone(text)
+      const files = yield* kept(someone)
+      expectNone(files)
+      expect(files).toContain(digestIn(denied))
+    })
+  )
+
+  it.live("F50, F30: where the command is killed while a helper runs, it is left in no file", () =>
+    Effect.gen(function* () {
+      const someone = yield* person
+      const slow = `touch '${someone.home}/started'\nsleep 2\n${GOOD}`
+      yield* configured(someone, "http://127.0.0.1:9/mcp", slow)
+      const ended = yield* someone.run(["headers", "api", ...FOR_PEOPLE], {
+        env: { API_SECRET: FROM_VARIABLE },
+        started: (pid) => void killOnce(join(someone.home, "started"), pid)
+      })
+      expect(ended.code).toBeUndefined()
+      for (const canary of CANARIES) expect(ended.stdout + ended.stderr).not.toContain(canary)
+      expectNone(yield* kept(someone))
     })
   )
 

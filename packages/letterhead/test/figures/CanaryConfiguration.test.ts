@@ -1,12 +1,14 @@
 /** F50 for what is refused before a source is asked: trust, templates, URLs, documents. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
+import { SecretStore } from "@letterhead/core/secrets/SecretStore"
 import { McpConfig } from "@letterhead/core/server/McpConfig"
 import type { ServerEntry } from "@letterhead/core/server/ServerEntry"
 import { TrustStore } from "@letterhead/core/trust/TrustStore"
 import * as TrustSubject from "@letterhead/core/trust/TrustSubject"
 import { entry, type EntryOptions } from "@letterhead/testing/EntryFixture"
 import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
 import { chmodSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Letterhead from "letterhead/Letterhead"
@@ -23,6 +25,7 @@ import {
   resolve,
   scene
 } from "./Canary.ts"
+import { CARRYING } from "./CanaryRequests.ts"
 
 const approve = (target: ServerEntry) =>
   Effect.gen(function* () {
@@ -30,7 +33,7 @@ const approve = (target: ServerEntry) =>
   })
 
 describe.concurrent("a configuration that is refused", () => {
-  it.live("F50: no refusal of trust shows one, and the trust store holds none", () =>
+  it.live("F50, F81: no refusal of trust shows one, and the trust store holds none", () =>
     Effect.gen(function* () {
       const { evidence, folder, layerWith, state, write } = yield* scene
       write("headers.sh", `#!/bin/sh\necho 'noise ${PRINTED}' >&2\necho '{"X-Key": "${PRINTED}"}'\nexit 3\n`, 0o755)
@@ -63,6 +66,25 @@ describe.concurrent("a configuration that is refused", () => {
         yield* expect("F32", project({ helper: added }), "NotTrusted")
         yield* expect("F33", project({ url: `https://mcp.example.net/mcp?key=${IN_FILE}` }), "NotTrusted")
         yield* expect("F81", project({ headers: { "X-Static": STORED } }), "NotTrusted")
+        write("secret.txt", IN_FILE)
+        const key = { principal: "local", origin: "https://foreign.example.com", server: "example", field: "API_KEY" }
+        yield* (yield* SecretStore).set(key, Redacted.make(STORED))
+        for (const options of [
+          { headers: { "X-Variable": "${SECRET}" } },
+          { headers: { "X-File": `{file:${folder}/secret.txt}` } },
+          { credentials: [{ name: "API_KEY", headerName: "X-Api-Key", sensitive: true, required: true }] },
+          { passthrough: [{ name: "x-incoming", required: true }] },
+          { oauth: { clientId: "${SECRET}", clientSecret: "${SECRET}" }, auth: "oauth" }
+        ] as const) {
+          const target = entry({
+            scope: "project",
+            directory: folder,
+            url: "https://foreign.example.com/mcp",
+            ...options
+          })
+          const tag = outcome(yield* evidence.observe("F81", resolve(target, CARRYING)))
+          assert.strictEqual(tag, "NotTrusted", JSON.stringify(options))
+        }
         const code = { command: ["./headers.sh"], environment: { NODE_OPTIONS: ADDED } }
         yield* expect("F36", project({ headers: { "X-Static": HEADER }, helper: code }), "TrustRefused")
         yield* expect("F35", project({ helper: { command: ["no-such-helper"] } }), "NotFound")

@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
-import { chmodSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs"
+import { chmodSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import {
   ADDED,
@@ -156,6 +156,32 @@ describe.concurrent("a source that fails", () => {
         expectNothing(evidence)
       }).pipe(Effect.provide(NodeServices.layer)),
     TIMEOUT
+  )
+
+  it.live("F50, F73: no name of a server takes a stored credential out of its folder, or shows it", () =>
+    Effect.gen(function* () {
+      const { evidence, folder, layerWith } = yield* scene
+      const credentials = [{ name: "API_KEY", headerName: "X-Api-Key", sensitive: true, required: true }]
+      for (const name of ["../../x", "a/b", "nul\0nul", "x".repeat(300), "Twin", "twin", "\u202e", ""]) {
+        const key = { principal: "local", origin: "https://mcp.example.com", server: name, field: "API_KEY" }
+        const secret = Redacted.make(`${STORED}${name.length}`)
+        const program = Effect.gen(function* () {
+          const set = Effect.flatMap(SecretStore.SecretStore, (store) => store.set(key, secret))
+          yield* evidence.observe("F73 set", set)
+          yield* evidence.observe("F73", resolve(entry({ name, credentials, headers: { "X-Static": HEADER } })))
+          yield* evidence.observe(
+            "F73 list",
+            Effect.flatMap(SecretStore.SecretStore, (store) => store.list)
+          )
+        })
+        yield* Effect.provide(program, layerWith())
+      }
+      assert.deepStrictEqual(readdirSync(folder), ["credentials"])
+      for (const file of readdirSync(join(folder, "credentials"))) {
+        assert.strictEqual(statSync(join(folder, "credentials", file)).mode & 0o777, 0o600, file)
+      }
+      expectNothing(evidence)
+    }).pipe(Effect.provide(NodeServices.layer))
   )
 
   it.live("F50: no incoming header and no stored credential that is refused shows one", () =>
