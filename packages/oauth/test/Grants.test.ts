@@ -181,6 +181,21 @@ describe("TokenRequest", () => {
   )
 })
 
+describe("TokenAnswer", () => {
+  it.live("F50: a scope that repeats a token, or what was sent for it, is left out", () =>
+    Effect.gen(function* () {
+      for (const secret of [TOKENS.access_token, TOKENS.refresh_token, "rt/old hunter2", "rt%2Fold%20hunter2"]) {
+        const answer = yield* refresh(
+          yield* tokenServer([{ status: 200, json: { ...TOKENS, scope: `read ${secret}` } }])
+        )
+        expect(answer.scope).toBeUndefined()
+      }
+      const answer = yield* refresh(yield* tokenServer([{ status: 200, json: { ...TOKENS, scope: "read write" } }]))
+      expect(answer.scope).toBe("read write")
+    }).pipe(Effect.scoped)
+  )
+})
+
 describe("ClientAuthentication", () => {
   it.live("Basic is what a secret is sent by, each half written as in a form", () =>
     Effect.gen(function* () {

@@ -10,6 +10,7 @@ import type { AuthorizationServer } from "../discovery/AuthorizationServer.ts"
 import * as ClientAuthentication from "../client/ClientAuthentication.ts"
 import * as GrantError from "./GrantError.ts"
 import type { OAuthClient } from "../client/OAuthClient.ts"
+import * as ForeignText from "../http/ForeignText.ts"
 
 /** What every grant needs. */
 export interface GrantOptions {
@@ -56,6 +57,7 @@ export const send = Effect.fn("TokenRequest.send")(function* (
     catch: (error) => GrantError.fromUnknown(error, [...secrets, ...others, ...secretsOf(client)])
   })
   const { access_token: accessToken, expires_in: expiresIn, refresh_token: refreshToken, scope } = tokens
+  const known = [accessToken, refreshToken ?? "", ...[...secrets, ...others, ...secretsOf(client)].map(Redacted.value)]
   const tokenType = TOKEN_TYPES.get(tokens.token_type.toLowerCase())
   if (tokenType === undefined || !TOKEN.test(accessToken)) {
     return yield* new TokenFailed({ description: "it gave a token of a kind that cannot be sent" })
@@ -68,7 +70,8 @@ export const send = Effect.fn("TokenRequest.send")(function* (
     tokenType,
     ...(refreshToken === undefined || refreshToken === "" ? {} : { refreshToken: Redacted.make(refreshToken) }),
     ...(expiresIn === undefined || !Number.isFinite(expiresIn) || expiresIn < 0 ? {} : { expiresIn }),
-    ...(scope === undefined ? {} : { scope })
+    // Scopes are shown, and asked for again: what repeats a secret is none.
+    ...(scope === undefined || ForeignText.holds(scope, known) ? {} : { scope })
   }
 })
 
