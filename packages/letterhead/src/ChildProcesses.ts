@@ -17,24 +17,44 @@ import { ChildProcessSpawner, make } from "effect/process/ChildProcessSpawner"
 
 const CHANNEL = "child_process"
 
+/**
+ * The processes of this program that run and belong to no scope of ours yet. One set and one listener for all layers:
+ * with one of each layer's own, Node would warn of a leak at every process of a program that has many.
+ */
+const announced = new Set<ChildProcess>()
+/** Layers that look into it. */
+let layers = 0
+
+const note = (message: unknown): void => {
+  const child = processOf(message)
+  if (child === undefined) return
+  announced.add(child)
+  child.once("close", () => announced.delete(child))
+  // One that could not be started never closes. (An "error" listener here would hide the error from its owner.)
+  queueMicrotask(() => child.pid === undefined && announced.delete(child))
+}
+
+/** Processes are noted as long as the scope of one who looks. */
+const noting = Effect.acquireRelease(
+  Effect.sync(() => {
+    if (layers === 0) diagnostics.subscribe(CHANNEL, note)
+    layers += 1
+  }),
+  () =>
+    Effect.sync(() => {
+      layers -= 1
+      if (layers > 0) return
+      diagnostics.unsubscribe(CHANNEL, note)
+      announced.clear()
+    })
+)
+
 /** The spawner it is built on, with closing pipes. */
 export const layer: Layer.Layer<ChildProcessSpawner, never, ChildProcessSpawner> = Layer.effect(
   ChildProcessSpawner,
   Effect.gen(function* () {
     const spawner = yield* ChildProcessSpawner
-    const announced = new Set<ChildProcess>()
-    const note = (message: unknown): void => {
-      const child = processOf(message)
-      if (child === undefined) return
-      announced.add(child)
-      child.once("close", () => announced.delete(child))
-      // One that could not be started never closes. (An "error" listener here would hide the error from its owner.)
-      queueMicrotask(() => child.pid === undefined && announced.delete(child))
-    }
-    yield* Effect.acquireRelease(
-      Effect.sync(() => diagnostics.subscribe(CHANNEL, note)),
-      () => Effect.sync(() => diagnostics.unsubscribe(CHANNEL, note))
-    )
+    yield* noting
     return make((command) =>
       Effect.tap(spawner.spawn(command), (handle) => {
         const child = [...announced].find((candidate) => candidate.pid === handle.pid)

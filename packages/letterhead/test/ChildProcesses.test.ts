@@ -1,4 +1,4 @@
-import { spawnSync } from "node:child_process"
+import { spawn, spawnSync } from "node:child_process"
 import { readdirSync } from "node:fs"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as HelperRunner from "@letterhead/core/helper/HelperRunner"
@@ -9,8 +9,11 @@ import { entry } from "@letterhead/testing/EntryFixture"
 import * as HelperFixture from "@letterhead/testing/HelperFixture"
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as ChildProcess from "effect/process/ChildProcess"
+import * as ChildProcessSpawner from "effect/process/ChildProcessSpawner"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as ChildProcesses from "letterhead/ChildProcesses"
 
@@ -54,6 +57,25 @@ it.live("reads all of what a process prints, as the spawner beneath does", () =>
     assert.strictEqual(bytes, 300_000)
     assert.strictEqual(yield* child.exitCode, 0)
   }).pipe(Effect.provide(services))
+)
+
+it.live("adds as much to a process where there are many of it as where there is one", () =>
+  Effect.gen(function* () {
+    const spawner = yield* ChildProcessSpawner.ChildProcessSpawner
+    const counts: Array<number> = []
+    for (const layers of [1, 20]) {
+      const scope = yield* Scope.make()
+      for (let layer = 0; layer < layers; layer++) {
+        const beneath = Layer.succeed(ChildProcessSpawner.ChildProcessSpawner, spawner)
+        yield* Layer.buildWithScope(Layer.provide(Layer.fresh(ChildProcesses.layer), beneath), scope)
+      }
+      const child = spawn("/bin/true", { stdio: "ignore" })
+      counts.push(child.listenerCount("close"))
+      yield* Scope.close(scope, Exit.void)
+    }
+    assert.deepStrictEqual(counts, [1, 1])
+    assert.strictEqual(spawn("/bin/true", { stdio: "ignore" }).listenerCount("close"), 0)
+  }).pipe(Effect.provide(NodeServices.layer))
 )
 
 it("F4: the program exits although a process that a helper left behind still runs", () => {
