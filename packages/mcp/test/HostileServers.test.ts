@@ -46,19 +46,27 @@ const bytes = (onConnection: (socket: Net.Socket) => void) =>
   })
 
 describe("a connection that breaks", () => {
-  const breaks = {
-    "before headers": (response: ServerResponse) => response.socket?.destroy(),
-    "after headers": (response: ServerResponse) => {
-      response.writeHead(200, { ...JSON_ANSWER, "content-length": "100" }).flushHeaders()
-      setTimeout(() => response.socket?.destroy(), 10)
-    },
-    "mid-body": (response: ServerResponse) => {
-      response.writeHead(200, { ...JSON_ANSWER, "content-length": "100" }).write('{"jsonrpc":')
-      setTimeout(() => response.socket?.destroy(), 10)
-    }
-  }
+  const LENGTH = { ...JSON_ANSWER, "content-length": "100" }
+  const breaks = [
+    ["before headers", () => undefined],
+    ["after headers", (response: ServerResponse) => response.writeHead(200, LENGTH).flushHeaders()],
+    ["mid-body", (response: ServerResponse) => void response.writeHead(200, LENGTH).write('{"jsonrpc":')]
+  ] as const
+  const ways = [
+    ["closed", (socket: Net.Socket | null) => socket?.destroy()],
+    ["reset", (socket: Net.Socket | null) => socket?.resetAndDestroy()]
+  ] as const
+  const cases = breaks.flatMap(([when, begin]) =>
+    ways.map(([how, finish]) => {
+      const end = (response: ServerResponse): void => {
+        begin(response)
+        setTimeout(() => finish(response.socket), 10)
+      }
+      return [`${how} ${when}`, end] as const
+    })
+  )
 
-  for (const [when, end] of Object.entries(breaks)) {
+  for (const [when, end] of cases) {
     it.live(`F57: ${when}: the call fails, was sent once, and no header source is asked again`, () =>
       Effect.gen(function* () {
         const { asked, seen, send } = yield* against(end)

@@ -7,6 +7,7 @@ import * as RecordingServer from "@letterhead/testing/RecordingServer"
 import * as Effect from "effect/Effect"
 import { inspect } from "node:util"
 import * as Requests from "./support/Requests.ts"
+import * as SecureServer from "./support/SecureServer.ts"
 
 const STATUSES = [301, 302, 303, 307, 308] as const
 
@@ -85,6 +86,25 @@ describe("a redirect", () => {
     const refused = Refusal.redirect(new HttpResponse(head, null), "GET", url, [])
     assert.deepInclude(refused, { _tag: "RedirectRefused", target: "http://mcp.example" })
   })
+
+  for (const [kind, options] of Object.entries(KINDS)) {
+    it.live(`F44: of a ${kind} from https to http of the same host is refused, and nothing goes there`, () =>
+      Effect.gen(function* () {
+        const plain = yield* RecordingServer.make()
+        for (const status of STATUSES) {
+          const server = yield* SecureServer.answering(
+            (response) => void response.writeHead(status, { location: `${plain.url}mcp` }).end()
+          )
+          const url = `${server.origin}/mcp`
+          const { send } = yield* Requests.make({ url, authorities: SecureServer.AUTHORITY })
+          const reason = yield* Effect.flip(send("tools/list", options))
+          assert.deepInclude(reason, { _tag: "RedirectRefused", target: new URL(plain.url).origin })
+          assert.strictEqual(server.seen.length, 1)
+        }
+        assert.deepStrictEqual(yield* plain.requests, [])
+      })
+    )
+  }
 
   it.live("that keeps method, path and origin is left to the SDK, and is not followed here", () =>
     Effect.gen(function* () {

@@ -6,6 +6,7 @@ import * as LoopbackListener from "@letterhead/testing/LoopbackListener"
 import * as LoopbackServerFault from "@letterhead/testing/LoopbackServerFault"
 import * as LoopbackSseServer from "@letterhead/testing/LoopbackSseServer"
 import type { RecordedRequest } from "@letterhead/testing/RecordedRequest"
+import * as RecordingServer from "@letterhead/testing/RecordingServer"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -221,6 +222,26 @@ describe("the endpoint that the server names", () => {
       assert.isTrue(posts.every(({ headers }) => !headers.has("x-session")))
     })
   )
+
+  for (const status of [301, 302, 303, 307, 308] as const) {
+    it.live(`F43: a ${status} of the stream, or of a message, to another origin is not followed`, () =>
+      Effect.gen(function* () {
+        const elsewhere = yield* RecordingServer.make()
+        const away = LoopbackServerFault.redirect(status, `${elsewhere.url}mcp?key=1`)
+        const refused = { _tag: "RedirectRefused", target: new URL(elsewhere.url).origin } as const
+        const { server, connect } = yield* make()
+        yield* server.respondNext({ ...away, when: isGet })
+        assert.deepInclude(yield* Harness.reasonOf(connect), refused)
+        const connection = yield* connect
+        yield* server.respondNext({ ...away, when: isCall })
+        assert.deepInclude(
+          yield* Harness.reasonOf(connection.callTool("echo", {}).pipe(Harness.asSession("one"))),
+          refused
+        )
+        assert.deepStrictEqual(yield* elsewhere.requests, [])
+      })
+    )
+  }
 
   it.live("F58: none at all is waited for as long as connecting may take", () =>
     Effect.gen(function* () {

@@ -30,16 +30,25 @@ export const before = Effect.fnUntraced(function* (url: string): Effect.fn.Retur
   return `https://127.0.0.1:${yield* LoopbackListener.bind(server)}`
 })
 
-/** Answers `{}` until the scope closes; gives the origin and the headers of each request. */
-export const make: Effect.Effect<
-  { readonly origin: string; readonly seen: ReadonlyArray<NodeJS.Dict<string | Array<string>>> },
-  never,
-  Scope.Scope
-> = Effect.gen(function* () {
+export interface SecureServer {
+  readonly origin: string
+  /** The headers of each request. */
+  readonly seen: ReadonlyArray<NodeJS.Dict<string | Array<string>>>
+}
+
+/** Answers until the scope closes. */
+export const answering = Effect.fnUntraced(function* (
+  answer: (response: Http.ServerResponse) => void
+): Effect.fn.Return<SecureServer, never, Scope.Scope> {
   const seen: Array<NodeJS.Dict<string | Array<string>>> = []
   const server = Https.createServer(OPTIONS, (request, response) => {
     seen.push(request.headers)
-    response.writeHead(200, { "content-type": "application/json" }).end("{}")
+    answer(response)
   })
   return { origin: `https://127.0.0.1:${yield* LoopbackListener.bind(server)}`, seen }
 })
+
+/** Answers `{}`. */
+export const make: Effect.Effect<SecureServer, never, Scope.Scope> = answering(
+  (response) => void response.writeHead(200, { "content-type": "application/json" }).end("{}")
+)
