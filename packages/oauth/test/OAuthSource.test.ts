@@ -1,68 +1,18 @@
-/** Who is signed in, who is asked to be, and what happens to tokens that expire or are refused. */
+/** Who is signed in, and who is asked to be. */
 import { assert, describe, it } from "@effect/vitest"
 import { local } from "@letterhead/core/call/CallContext"
-import { HeaderError, SecretStoreFailed } from "@letterhead/core/headers/HeaderError"
 import { HeaderResolver } from "@letterhead/core/HeaderResolver"
-import type { SecretKey } from "@letterhead/core/secrets/SecretKey"
-import type { SecretRecord } from "@letterhead/core/secrets/SecretRecord"
-import { make as makeStore, SecretStore } from "@letterhead/core/secrets/SecretStore"
+import { SecretStore } from "@letterhead/core/secrets/SecretStore"
 import { isSettled } from "@letterhead/core/Settled"
 import { Rank } from "@letterhead/core/sources/HeaderSource"
 import { layerNever } from "@letterhead/oauth/signin/SignIn"
-import * as TokenRecord from "@letterhead/oauth/token/TokenRecord"
 import { entry as entryFixture } from "@letterhead/testing/EntryFixture"
 import * as MockHeaderSources from "@letterhead/testing/mocks/MockHeaderSources"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
-import * as Schedule from "effect/Schedule"
+import { forgetSeen, reasonOf, signedIn } from "./support/SignedIn.ts"
 import { layer, open, send, signedEntry } from "./support/Signing.ts"
 import * as TokenServer from "./support/TokenServer.ts"
-
-const reasonOf = <A, R>(effect: Effect.Effect<A, HeaderError, R>) =>
-  Effect.map(Effect.flip(effect), ({ reason }) => reason)
-
-/** Makes a stored token one that is due, though it lives. */
-const makeDue = (entry: ReturnType<typeof signedEntry>, url: string) =>
-  Effect.gen(function* () {
-    const { key, record } = yield* stored(entry, url)
-    const store = yield* SecretStore
-    if (record?._tag === "SignedIn") yield* store.set(key, TokenRecord.encode({ ...record, renewAt: 0 }))
-    return store
-  })
-
-/** Waits until it is so; fails after ten seconds. */
-const until = (condition: () => boolean) =>
-  Effect.sync(condition).pipe(
-    Effect.filterOrFail(Boolean, () => new Error("it did not become so within ten seconds")),
-    Effect.retry({ schedule: Schedule.spaced(10), times: 1_000 }),
-    Effect.orDie
-  )
-
-/** A server, and a connection to it that somebody signed in at. */
-const signedIn = (settings: Partial<TokenServer.Settings> = {}, options: Parameters<typeof signedEntry>[1] = {}) =>
-  Effect.gen(function* () {
-    const server = yield* TokenServer.make(settings)
-    const entry = signedEntry(server.url, options)
-    const connection = yield* open(entry)
-    assert.isTrue(yield* connection.signIn(local))
-    forgetSeen(server)
-    return { server, entry, connection }
-  })
-
-/** The question what the server wants goes before a sign-in, without a token. */
-const forgetSeen = ({ seen }: TokenServer.TokenServer): void => void seen.splice(0)
-
-/** Under what the disk of a test keeps a secret. */
-const name = ({ server, field }: Pick<SecretKey, "server" | "field">) => `${server} ${field}`
-
-const stored = (entry: ReturnType<typeof signedEntry>, url: string) =>
-  Effect.gen(function* () {
-    const store = yield* SecretStore
-    const key = TokenRecord.keyOf(entry.name, new URL(url), local.principal)
-    return { key, record: Option.getOrUndefined(yield* TokenRecord.decode(yield* store.get(key))) }
-  })
 
 describe("a sign-in", () => {
   it.live("leads to a token, which is then there at once, and is told where it comes from", () =>
@@ -196,177 +146,6 @@ describe("another Authorization", () => {
         { source: "oauth", declared: "not attempted, since static supplies authorization" }
       ])
     }).pipe(Effect.provide(layer({ sources: [others] })))
-  )
-})
-
-describe("a token that is refused or expires", () => {
-  it.live("100 concurrent calls with an expired token: one token request, 100 successes", () =>
-    Effect.gen(function* () {
-      const { connection, server } = yield* signedIn({ delay: 50 })
-      const before = server.counts.tokens
-      server.expireAccess()
-      const statuses = yield* Effect.forEach(Array.from({ length: 100 }), () => send(connection), {
-        concurrency: "unbounded"
-      })
-      assert.deepStrictEqual(new Set(statuses), new Set([200]))
-      assert.strictEqual(server.counts.tokens - before, 1)
-    }).pipe(Effect.provide(layer()))
-  )
-
-  it.live("100 concurrent calls with a token that is known to have expired: one token request, no 401", () =>
-    Effect.gen(function* () {
-      const { connection, server } = yield* signedIn({ expiresIn: 0, delay: 50 })
-      const before = server.counts.tokens
-      server.settings.expiresIn = 3_600
-      const statuses = yield* Effect.forEach(Array.from({ length: 100 }), () => send(connection), {
-        concurrency: "unbounded"
-      })
-      assert.deepStrictEqual(new Set(statuses), new Set([200]))
-      assert.strictEqual(server.counts.tokens - before, 1)
-      assert.deepStrictEqual(new Set(server.seen).size, 1)
-    }).pipe(Effect.provide(layer()))
-  )
-
-  it.live("one that is due is used while its successor is fetched", () =>
-    Effect.gen(function* () {
-      // 10 % of ten seconds before the end; the clock of the test is the real one.
-      const { connection, entry, server } = yield* signedIn({ expiresIn: 10 })
-      const store = yield* makeDue(entry, server.url)
-      const later = layer({ store: Layer.succeed(SecretStore, store), signIn: layerNever })
-      yield* Effect.gen(function* () {
-        const next = yield* open(entry)
-        server.settings.delay = 200
-        const first = yield* next.resolve(local)
-        assert.strictEqual(Redacted.value(first.get("authorization")?.value ?? Redacted.make("")), "Bearer access-2")
-        assert.isTrue(isSettled(next.resolve(local)), "nobody waits")
-        yield* until(() => server.counts.refreshes === 1 && server.counts.inFlight === 0)
-        yield* until(() => {
-          const now = next.resolve(local)
-          return isSettled(now) && now._tag === "Success" && now.value.reveal()[0]?.[1] === "Bearer access-3"
-        })
-        assert.strictEqual(yield* send(next), 200)
-      }).pipe(Effect.scoped, Effect.provide(later, { local: true }))
-      assert.strictEqual(yield* send(connection), 200)
-    }).pipe(Effect.provide(layer()))
-  )
-
-  it.live("F63: invalid_grant ends the sign-in: its tokens are removed, and the record says why", () =>
-    Effect.gen(function* () {
-      const { connection, entry, server } = yield* signedIn()
-      server.expireAccess()
-      server.revokeRefresh()
-      const reason = yield* reasonOf(send(connection))
-      assert.strictEqual(reason._tag, "SignInRequired")
-      assert.include(reason.message, "invalid_grant")
-      const { record } = yield* stored(entry, server.url)
-      assert.strictEqual(record?._tag, "SignedOut")
-      assert.notInclude(JSON.stringify(record), "access-")
-      const requests = server.counts.refreshes
-      yield* reasonOf(send(connection))
-      assert.strictEqual(server.counts.refreshes, requests, "it is not tried again")
-      yield* connection.signIn(local)
-      assert.strictEqual(yield* send(connection), 200)
-    }).pipe(Effect.provide(layer()))
-  )
-
-  it.live("F63: invalid_grant is not final where the store has something newer", () =>
-    Effect.gen(function* () {
-      const { connection, entry, server } = yield* signedIn()
-      const { key } = yield* stored(entry, server.url)
-      const store = yield* SecretStore
-      // Another program signs in anew while this one's request for a token is under way.
-      const other = yield* open(signedEntry(server.url, { name: "other" }))
-      yield* other.signIn(local)
-      const newer = yield* store.get({ ...key, server: "other" })
-      server.expireAccess()
-      yield* send(other)
-      const newest = yield* store.get({ ...key, server: "other" })
-      assert.isTrue(Option.isSome(newer) && Option.isSome(newest))
-      yield* store.set(
-        key,
-        Option.getOrElse(newest, () => Redacted.make(""))
-      )
-      assert.strictEqual(yield* send(connection), 200)
-      assert.strictEqual(server.counts.refreshes, 1)
-    }).pipe(Effect.provide(layer()))
-  )
-
-  for (const fault of ["500", "html", "huge"] as const) {
-    it.live(
-      `F62: a token endpoint that answers with ${fault} costs no sign-in, and no call while the token lives`,
-      () =>
-        Effect.gen(function* () {
-          const { connection, entry, server } = yield* signedIn()
-          server.settings.fault = fault
-          const store = yield* makeDue(entry, server.url)
-          const later = layer({ store: Layer.succeed(SecretStore, store), signIn: layerNever })
-          yield* Effect.gen(function* () {
-            const next = yield* open(entry)
-            assert.strictEqual(yield* send(next), 200)
-            yield* until(
-              () => server.counts.refreshes === 0 && server.counts.tokens === 2 && server.counts.inFlight === 0
-            )
-            assert.strictEqual(yield* send(next), 200)
-            assert.strictEqual(server.counts.tokens, 2, "it is not asked again and again")
-          }).pipe(Effect.scoped, Effect.provide(later, { local: true }))
-          server.expireAccess()
-          assert.strictEqual((yield* reasonOf(send(connection)))._tag, "TokenFailed")
-          assert.strictEqual((yield* stored(entry, server.url)).record?._tag, "SignedIn")
-          server.settings.fault = "none"
-          assert.strictEqual(yield* send(connection), 200)
-        }).pipe(Effect.provide(layer()))
-    )
-  }
-
-  it.live("F66: a token that cannot be saved is used until the program ends", () => {
-    const disk = { isFull: false, records: new Map<string, SecretRecord>() }
-    const full = new HeaderError({ reason: new SecretStoreFailed({ path: "/disk", description: "is full" }) })
-    const find = (key: SecretKey) => Option.fromUndefinedOr(disk.records.get(name(key)))
-    const store = Layer.effect(
-      SecretStore,
-      makeStore({
-        read: (key) => Effect.sync(() => find(key)),
-        withRecord: (key, use) =>
-          Effect.suspend(() =>
-            use(find(key), (record) =>
-              disk.isFull ? Effect.fail(full) : Effect.sync(() => void disk.records.set(name(key), record))
-            )
-          ),
-        list: Effect.sync(() => [...disk.records.values()].map(({ key }) => ({ ...key, keptIn: "disk" })))
-      })
-    )
-    return Effect.gen(function* () {
-      const { connection, entry, server } = yield* signedIn()
-      const before = disk.records.get(name({ server: entry.name, field: TokenRecord.FIELD }))
-      disk.isFull = true
-      server.expireAccess()
-      assert.strictEqual(yield* send(connection), 200)
-      server.expireAccess()
-      assert.strictEqual(yield* send(connection), 200)
-      assert.strictEqual(server.counts.refreshes, 2)
-      assert.strictEqual(server.counts.reuses, 0)
-      assert.strictEqual(disk.records.get(name({ server: entry.name, field: TokenRecord.FIELD })), before)
-    }).pipe(Effect.provide(layer({ store })))
-  })
-
-  it.live("F76: tokens of another authorization server, client or URL are not sent, and nothing is asked there", () =>
-    Effect.gen(function* () {
-      const { connection, entry, server } = yield* signedIn()
-      const elsewhere = yield* TokenServer.make()
-      server.settings.issuer = elsewhere.origin
-      server.expireAccess()
-      const reason = yield* reasonOf(send(connection))
-      assert.strictEqual(reason._tag, "SignInRequired")
-      assert.include(reason.message, "another authorization server")
-      assert.strictEqual(elsewhere.counts.tokens, 0)
-      assert.strictEqual((yield* stored(entry, server.url)).record?._tag, "SignedOut")
-      server.settings.issuer = undefined
-      yield* connection.signIn(local)
-      const reclaimed = yield* open(signedEntry(server.url, { oauth: { clientId: "another-client" } }))
-      const seen = server.seen.length
-      assert.strictEqual((yield* reasonOf(send(reclaimed)))._tag, "SignInRequired")
-      assert.deepStrictEqual(server.seen.slice(seen), [""])
-    }).pipe(Effect.provide(layer()))
   )
 })
 

@@ -11,7 +11,7 @@ import type { Refusal } from "@letterhead/testing/LoopbackServerControls"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { createHash } from "node:crypto"
-import type { IncomingMessage, ServerResponse } from "node:http"
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http"
 
 /** Of a client that an entry names. */
 export const CLIENT_SECRET = `canary9a4f20 client+secret/of"it`
@@ -38,8 +38,8 @@ export interface Settings {
   redirect: ((state: string, code: string) => Readonly<Record<string, string>>) | undefined
   /** In place of the members of its metadata. */
   metadata: Readonly<Record<string, unknown>>
-  /** What the MCP server does to a request with this token, in place of looking at it. */
-  mcp: ((token: string) => Refusal | undefined) | undefined
+  /** What the MCP server does to a request with this token, in place of looking at it: it takes or refuses it. */
+  mcp: ((token: string) => Refusal | "taken") | undefined
   /** Runs before a token is given out. */
   issuing: () => void
   /** Seconds. */
@@ -57,6 +57,8 @@ export interface CanaryAuthorizationServer {
   readonly expire: () => void
   /** The tokens that the MCP server was sent, in order. */
   readonly seen: ReadonlyArray<string>
+  /** The requests to the authorization server. */
+  readonly received: ReadonlyArray<{ readonly path: string; readonly headers: IncomingHttpHeaders }>
   /** The grants that were asked for, in order. */
   readonly grants: ReadonlyArray<string>
 }
@@ -91,6 +93,7 @@ export const make: Effect.Effect<CanaryAuthorizationServer, never, Scope.Scope> 
   const access = new Set<string>()
   const refresh = new Set<string>()
   const seen: Array<string> = []
+  const received: Array<{ readonly path: string; readonly headers: IncomingHttpHeaders }> = []
   const grants: Array<string> = []
   let next = 0
 
@@ -123,6 +126,7 @@ export const make: Effect.Effect<CanaryAuthorizationServer, never, Scope.Scope> 
 
   const answer = (request: IncomingMessage, response: ServerResponse, text: string): void => {
     const url = new URL(request.url ?? "", `http://${request.headers.host}`)
+    received.push({ path: url.pathname, headers: request.headers })
     const body = new URLSearchParams(text)
     for (const [what, name] of SENT) remember(what, body.get(name))
     const credential = (request.headers.authorization ?? "").replace(/^Basic /, "")
@@ -190,11 +194,11 @@ export const make: Effect.Effect<CanaryAuthorizationServer, never, Scope.Scope> 
   yield* mcp.demand((headers) => {
     const token = (headers.get("authorization") ?? "").replace(/^Bearer /, "")
     seen.push(token)
-    const special = settings.mcp?.(token)
-    if (special !== undefined || access.has(token)) return special
+    const done = settings.mcp?.(token) ?? (access.has(token) ? "taken" : undefined)
+    if (done !== undefined) return done === "taken" ? undefined : done
     return { status: 401, headers: { "www-authenticate": `Bearer resource_metadata="${origin}/resource"` } }
   })
-  return { url: mcp.url, origin, settings, secrets, expire: () => access.clear(), seen, grants }
+  return { url: mcp.url, origin, settings, secrets, expire: () => access.clear(), seen, received, grants }
 })
 
 /** What is sent to a token endpoint, by its parameter. */

@@ -15,7 +15,7 @@ import { CALL, HEADER, expectNothing, outcome, scene } from "./Canary.ts"
 import * as CanaryAuthorizationServer from "./CanaryAuthorizationServer.ts"
 
 /** Milliseconds for an authorization server that is silent. */
-const PATIENCE = 600
+const PATIENCE = 2_000
 
 export const stage = Effect.gen(function* () {
   const made = yield* scene

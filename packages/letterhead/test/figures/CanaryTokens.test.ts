@@ -2,20 +2,36 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { HeaderResolver } from "@letterhead/core/HeaderResolver"
-import { layerFor } from "@letterhead/oauth/signin/BrowserLauncher"
+import { BrowserLauncher, layerFor } from "@letterhead/oauth/signin/BrowserLauncher"
 import { Environment } from "@letterhead/core/server/Environment"
 import * as BrowserSignIn from "@letterhead/oauth/signin/BrowserSignIn"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
 import { spawn } from "node:child_process"
 import { mkdirSync, readdirSync, renameSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { CALL, HEADER, PRINTED, TIMEOUT, expectNothing } from "./Canary.ts"
+import { CALL, HEADER, PRINTED, SECRETS, THROWN, TIMEOUT, expectNothing } from "./Canary.ts"
 import * as CanaryAuthorizationServer from "./CanaryAuthorizationServer.ts"
 import { WELL, written } from "./CanaryAuthorizationServer.ts"
 import { stage } from "./CanaryOAuth.ts"
+import { CARRYING, carrier, storeCredential } from "./CanaryRequests.ts"
 
 const FIXTURE = join(import.meta.dirname, "../../../oauth/test/refresh.fixture.ts")
+
+/** What a hook sets. */
+const HOOKED = `${THROWN}hook`
+
+/** A browser that goes where it is sent. */
+const visit = (address: string) => Effect.promise(() => fetch(address).then((answer) => answer.text()))
+
+/** Waits until it is so; fails after a minute. */
+const until = (condition: () => boolean) =>
+  Effect.sync(condition).pipe(
+    Effect.filterOrFail(Boolean, () => new Error("it did not become so within a minute")),
+    Effect.retry({ schedule: Schedule.spaced(20), times: 3_000 }),
+    Effect.orDie
+  )
 
 const quoted = (token: string): string => `"${token}"`
 
@@ -91,24 +107,34 @@ describe.concurrent("somebody who is signed in", () => {
   )
 
   it.live(
-    "F50, F51: a token that another source keeps from being sent is not shown where the reason is",
+    "F50, F51: of four sources of Authorization one is sent and OAuth not attempted, and the reason shows none of them",
     () =>
       Effect.gen(function* () {
         const { evidence, expectKept, layerWith, server, signIn, target, use, writeOnce } = yield* stage
         yield* signIn()
         const script = `#!/bin/sh\necho '{"Authorization": "Bearer ${PRINTED}"}'\n`
-        const hook = `export default { "mcp.call.before": async (input, output) => { output.headers["Authorization"] = "Bearer ${PRINTED}" } }`
+        const hook = `export default { "mcp.call.before": async (input, output) => { output.headers["Authorization"] = "Bearer ${HOOKED}" } }`
         const all = {
           headers: { Authorization: `Bearer ${HEADER}` },
           helper: { command: [writeOnce("all.sh", script, 0o755)] },
           hooks: [writeOnce("all.mjs", hook)]
         }
-        yield* use("F51", all)
-        assert.strictEqual(server.seen.at(-1), PRINTED)
-        for (const options of [all, {}]) {
-          const explained = Effect.flatMap(HeaderResolver, (resolver) => resolver.explain(target(options), CALL))
-          yield* evidence.observe("F51 headers", Effect.provide(explained, layerWith({ servers: [target(options)] })))
-        }
+        const grants = [...server.grants]
+        server.settings.mcp = () => "taken"
+        assert.strictEqual(yield* use("F51", all), "Success")
+        assert.strictEqual(server.seen.at(-1), HOOKED)
+        const layer = layerWith({ servers: [target(all)] })
+        const explained = Effect.flatMap(HeaderResolver, (resolver) => resolver.explain(target(all), CALL))
+        const found = yield* Effect.provide(explained, layer)
+        yield* evidence.observe("F51 headers", Effect.provide(explained, layer))
+        const [field, ...others] = found.filter(({ name }) => name.toLowerCase() === "authorization")
+        assert.deepStrictEqual([field?.source, others], ["hook", []])
+        assert.deepStrictEqual(
+          field?.shadowed.map(({ source }) => source),
+          ["helper", "static", "oauth"]
+        )
+        assert.include(field?.shadowed.at(-1)?.declared, "not attempted")
+        assert.deepStrictEqual(server.grants, grants, "nothing is asked for")
         yield* expectKept
       }).pipe(Effect.provide(NodeServices.layer)),
     TIMEOUT
@@ -158,12 +184,15 @@ describe.concurrent("somebody who is signed in", () => {
         yield* signIn({ oauth })
         server.settings.lifetime = 1
         server.expire()
+        const issued = () => server.secrets.get("access token")?.size ?? 0
         yield* Effect.forEach(
           Array.from({ length: 4 }, (_, index) => index),
           (index) =>
             Effect.gen(function* () {
               const { child, output } = yield* sharer(credentials, server.url, "60000")
-              yield* Effect.sleep(2_000 + 400 * index)
+              // Who is killed while it renews may take the sign-in with it: only the first renewal is sure to come.
+              yield* until(() => issued() > 1)
+              yield* Effect.sleep(300 * index)
               const closed = Effect.callback<void>((resume) => void child.once("close", () => resume(Effect.void)))
               yield* Effect.all([closed, Effect.sync(() => child.kill("SIGKILL"))], { concurrency: 2 })
               evidence.keepOutput("a process that was killed", output())
@@ -176,9 +205,48 @@ describe.concurrent("somebody who is signed in", () => {
         child.kill("SIGKILL")
         server.expire()
         assert.match(yield* alone("F65", { oauth }), /^(Success|SignInRequired)$/)
-        assert.isAbove(server.secrets.get("access token")?.size ?? 0, 2, "it was renewed by them")
         assert.isAbove(evidence.counts().arguments, 0)
         yield* expectKept
+      }).pipe(Effect.provide(NodeServices.layer)),
+    TIMEOUT
+  )
+
+  it.live(
+    "F45: of all that an entry sends nothing goes to another origin that signs people in there",
+    () =>
+      Effect.gen(function* () {
+        const made = yield* stage
+        const { server } = made
+        // Every source supplies a header, and none of them Authorization.
+        const printed = JSON.stringify({ "X-Password": PRINTED })
+        const helper = { command: [made.write("other.sh", `#!/bin/sh\necho '${printed}'\n`, 0o755)] }
+        const signIn = Layer.provide(BrowserSignIn.layer, Layer.succeed(BrowserLauncher, { open: visit }))
+        const helped = carrier(made, server.url, { helper })
+        const { helper: _, ...plain } = helped
+        yield* Effect.provide(storeCredential(server.url), made.layerWith({ servers: [plain] }))
+        assert.strictEqual(yield* made.run("F45", { servers: [plain], signIn }, CARRYING), "Success")
+        server.expire()
+        assert.strictEqual(yield* made.run("F45 renewed", { servers: [helped] }, CARRYING), "Success")
+        assert.deepStrictEqual(server.grants, ["authorization_code", "refresh_token"])
+        const paths = new Set(server.received.map(({ path }) => path))
+        for (const path of [
+          "/resource",
+          "/.well-known/oauth-authorization-server",
+          "/register",
+          "/authorize",
+          "/token"
+        ]) {
+          assert.isTrue(paths.has(path), path)
+        }
+        const names = new Set(server.received.flatMap(({ headers }) => Object.keys(headers)))
+        assert.deepStrictEqual(
+          [...names].filter((name) => name.startsWith("x-")),
+          []
+        )
+        const sent = server.received.map(({ headers }) => JSON.stringify(headers)).join("\n")
+        for (const secret of [...SECRETS, ...(server.secrets.get("access token") ?? [])]) {
+          assert.notInclude(sent, secret)
+        }
       }).pipe(Effect.provide(NodeServices.layer)),
     TIMEOUT
   )

@@ -50,6 +50,8 @@ export interface Settings {
   challenges: boolean
   /** In place of the own. */
   issuer: string | undefined
+  /** What tokens are for, in place of the URL of the MCP endpoint. */
+  resource: string | undefined
 }
 
 interface Family {
@@ -69,6 +71,7 @@ export const make = (initial: Partial<Settings> = {}): Effect.Effect<TokenServer
       scope: undefined,
       challenges: true,
       issuer: undefined,
+      resource: undefined,
       ...initial
     }
     const counts: Counts = { tokens: 0, refreshes: 0, reuses: 0, inFlight: 0, mostInFlight: 0, registrations: 0 }
@@ -118,7 +121,10 @@ export const make = (initial: Partial<Settings> = {}): Effect.Effect<TokenServer
       counts.inFlight += 1
       counts.mostInFlight = Math.max(counts.mostInFlight, counts.inFlight)
       const { fault } = settings
-      if (fault === "hang") return
+      if (fault === "hang") {
+        response.once("close", () => (counts.inFlight -= 1))
+        return
+      }
       if (fault === "500") json(response, 500, { error: "server_error" })
       else if (fault === "html") response.writeHead(200, { "content-type": "text/html" }).end("<h1>Welcome</h1>")
       else if (fault === "huge") response.writeHead(200, { "content-type": "application/json" }).end(" ".repeat(HUGE))
@@ -150,7 +156,10 @@ export const make = (initial: Partial<Settings> = {}): Effect.Effect<TokenServer
       const issuer = settings.issuer ?? origin
       switch (url.pathname) {
         case "/.well-known/oauth-protected-resource/mcp":
-          return json(response, 200, { resource: `${origin}/mcp`, authorization_servers: [issuer] })
+          return json(response, 200, {
+            resource: settings.resource ?? `${origin}/mcp`,
+            authorization_servers: [issuer]
+          })
         case "/.well-known/oauth-authorization-server":
           return json(response, 200, {
             issuer: origin,
