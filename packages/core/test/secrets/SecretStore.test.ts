@@ -1,74 +1,53 @@
 /** The stores against their laws, and the file store against real files, processes and a full disk. */
 import { spawn } from "node:child_process"
-import {
-  chmodSync,
-  chownSync,
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  symlinkSync,
-  truncateSync,
-  writeFileSync
-} from "node:fs"
+import { chmodSync, chownSync, existsSync, lstatSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
-import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { HeaderError, SecretStoreFailed } from "@letterhead/core/headers/HeaderError"
 import { QUARANTINED } from "@letterhead/core/secrets/SecretFolder"
-import { hash } from "@letterhead/core/secrets/SecretKey"
-import { layerFile, layerMemory, make, SecretStore, UNSAVED } from "@letterhead/core/secrets/SecretStore"
+import { layerMemory, make, UNSAVED } from "@letterhead/core/secrets/SecretStore"
 import { CANARY, key, laws } from "@letterhead/testing/laws/SecretStoreLaws"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as Layer from "effect/Layer"
-import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import { execute, temporaryDirectory } from "../trust/Workspace.ts"
+import { temporaryDirectory } from "../trust/Workspace.ts"
+import { own, secret, layerIn, inStore, valueIn, storeWithSecret, logged } from "./SecretFiles.ts"
 
 const fixture = join(import.meta.dirname, "keep.fixture.ts")
-const own = key({})
-const secret = Redacted.make(`${CANARY}-1`)
 
-const layerIn = (directory: string) => Layer.provide(layerFile({ directory }), NodeServices.layer)
+/** Kills a process that writes for ever, some milliseconds after it started to. */
+const floodAndKill = (directory: string, milliseconds: number): Effect.Effect<void> =>
+  Effect.callback((resume) => {
+    const child = spawn(process.execPath, [fixture, directory, own.server, "flood"], {
+      stdio: ["ignore", "pipe", "inherit"]
+    })
+    child.stdout.on("data", () => {
+      const waitForFirst = setInterval(() => {
+        if (!existsSync(directory) || !readdirSync(directory).some((name) => name.endsWith(".json"))) return
+        clearInterval(waitForFirst)
+        setTimeout(() => child.kill("SIGKILL"), milliseconds)
+      }, 2)
+    })
+    child.once("close", () => resume(Effect.void))
+    return Effect.sync(() => child.kill("SIGKILL"))
+  })
 
-const inStore = <A, E>(directory: string, use: (store: SecretStore["Service"]) => Effect.Effect<A, E>) =>
-  Effect.flatMap(SecretStore, use).pipe(Effect.provide(layerIn(directory)))
-
-const valueIn = (directory: string, of = own) =>
-  Effect.map(
-    inStore(directory, (store) => store.get(of)),
-    (value) => Option.getOrUndefined(Option.map(value, Redacted.value))
-  )
-
-/** A store that keeps one secret, and the file it is in. */
-const storeWithSecret = Effect.gen(function* () {
-  const directory = join(yield* temporaryDirectory, "credentials")
-  yield* inStore(directory, (store) => store.set(own, secret))
-  return { directory, file: join(directory, `${yield* hash(own)}.json`) }
-})
-
-const failureOf = (error: unknown): SecretStoreFailed => {
-  if (!(error instanceof HeaderError) || !(error.reason instanceof SecretStoreFailed)) {
-    throw new Error(`not a failure of the store: ${String(error)}`)
-  }
-  return error.reason
-}
-
-/** Runs with every log line kept; fails where a secret is in one. */
-const logged = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.gen(function* () {
-    const lines: Array<string> = []
-    const logger = Logger.make<unknown, void>(
-      ({ logLevel, message }) => void lines.push(`${logLevel} ${String(message)}`)
-    )
-    const answer = yield* Effect.provide(effect, Logger.layer([logger]))
-    assert.notInclude(lines.join("\n"), CANARY)
-    return { answer, lines }
+/** What a process prints. */
+const run = (
+  command: string,
+  args: ReadonlyArray<string>,
+  account: { readonly uid?: number; readonly gid?: number } = {}
+) =>
+  Effect.callback<{ readonly stdout: string; readonly stderr: string }>((resume) => {
+    const child = spawn(command, args, { ...account, stdio: ["ignore", "pipe", "pipe"] })
+    let stdout = ""
+    let stderr = ""
+    child.stdout.on("data", (chunk) => (stdout += String(chunk)))
+    child.stderr.on("data", (chunk) => (stderr += String(chunk)))
+    child.on("close", () => resume(Effect.succeed({ stdout, stderr })))
+    return Effect.sync(() => child.kill("SIGKILL"))
   })
 
 describe("layerMemory", () => {
@@ -109,108 +88,6 @@ describe("layerFile", () => {
       assert.deepStrictEqual(yield* inStore(directory, (store) => store.list), [{ ...own, keptIn: directory }])
     })
   )
-
-  it.live("F69: a folder and a file that others can read are tightened", () =>
-    Effect.gen(function* () {
-      const { directory, file } = yield* storeWithSecret
-      chmodSync(directory, 0o755)
-      chmodSync(file, 0o644)
-      assert.strictEqual(yield* valueIn(directory), `${CANARY}-1`)
-      assert.strictEqual(lstatSync(directory).mode & 0o777, 0o700)
-      assert.strictEqual(lstatSync(file).mode & 0o777, 0o600)
-    })
-  )
-
-  const states: ReadonlyArray<readonly [state: string, put: (file: string, directory: string) => void, says: RegExp]> =
-    [
-      ["a file that others can write", (file) => chmodSync(file, 0o622), /written by other users/],
-      ["a folder that others can write", (_, directory) => chmodSync(directory, 0o777), /written by other users/],
-      ["a symbolic link", (file) => replace(file, (at) => symlinkSync(`${at}.was`, at)), /symbolic link/],
-      ["a FIFO, which never blocks", (file) => replace(file, (at) => execute("mkfifo", [at])), /not a regular file/],
-      ["a folder in the file's place", (file) => replace(file, (at) => mkdirSync(at)), /not a regular file/],
-      [
-        "a symbolic link in the folder's place",
-        (_, directory) => {
-          renameSync(directory, `${directory}.was`)
-          symlinkSync(`${directory}.was`, directory)
-        },
-        /symbolic link/
-      ]
-    ]
-  for (const [state, put, says] of states) {
-    it.live(`F69: the store is refused as ${state}`, () =>
-      Effect.gen(function* () {
-        const { directory, file } = yield* storeWithSecret
-        put(file, directory)
-        const answers = yield* inStore(directory, (store) =>
-          Effect.all([
-            Effect.flip(store.get(own)),
-            Effect.flip(store.set(own, Redacted.make(`${CANARY}-2`))),
-            Effect.flip(store.list)
-          ])
-        )
-        for (const error of answers) {
-          assert.match(failureOf(error).message, says)
-          assert.notInclude(error.message, CANARY)
-        }
-      })
-    )
-  }
-
-  it.live.skipIf(process.getuid?.() !== 0)("F69: the store is refused as a file of another user (needs root)", () =>
-    Effect.gen(function* () {
-      const { directory, file } = yield* storeWithSecret
-      chownSync(file, 65_534, 65_534)
-      const error = yield* inStore(directory, (store) => Effect.flip(store.get(own)))
-      assert.match(failureOf(error).message, /another user/)
-    })
-  )
-
-  const contents: ReadonlyArray<readonly [name: string, spoil: (file: string) => void]> = [
-    ["empty", (file) => writeFileSync(file, "")],
-    ["not JSON", (file) => writeFileSync(file, `{ ${CANARY}`)],
-    ["torn", (file) => writeFileSync(file, valid(file).slice(0, -20))],
-    ["of another version", (file) => writeFileSync(file, valid(file).replace('"version":1', '"version":2'))],
-    [
-      "of wrong types",
-      (file) => writeFileSync(file, valid(file).replace(/"generation":\d+/, `"generation":"${CANARY}"`))
-    ],
-    ["of another server", (file) => writeFileSync(file, valid(file).replace("linear", "other"))],
-    ["100 MB large", (file) => truncateSync(file, 100_000_000)]
-  ]
-  for (const [name, spoil] of contents) {
-    it.live(`F68: a file that is ${name} is moved aside, counts as not set, and is named without its content`, () =>
-      Effect.gen(function* () {
-        const { directory, file } = yield* storeWithSecret
-        spoil(file)
-        const size = lstatSync(file).size
-        const read = yield* logged(valueIn(directory))
-        assert.strictEqual(read.answer, undefined)
-        assert.strictEqual(read.lines.length, 1)
-        assert.include(read.lines[0], `Warn the secret file ${file} `)
-        assert.include(read.lines[0], `moved to ${file}${QUARANTINED}`)
-        assert.isFalse(existsSync(file))
-        assert.strictEqual(lstatSync(`${file}${QUARANTINED}`).size, size)
-        const again = yield* logged(valueIn(directory))
-        assert.deepStrictEqual(again.lines, [])
-        yield* inStore(directory, (store) => store.set(own, Redacted.make("new")))
-        assert.strictEqual(yield* valueIn(directory), "new")
-      })
-    )
-    it.live(`F68: setting and listing meet a file that is ${name} and go on`, () =>
-      Effect.gen(function* () {
-        const { directory, file } = yield* storeWithSecret
-        yield* inStore(directory, (store) => store.set(key({ server: "kept" }), secret))
-        spoil(file)
-        const listed = yield* logged(inStore(directory, (store) => store.list))
-        assert.deepStrictEqual(listed.answer, [{ ...key({ server: "kept" }), keptIn: directory }])
-        writeFileSync(file, "spoilt again", { mode: 0o600 })
-        const set = yield* logged(inStore(directory, (store) => store.set(own, Redacted.make("new"))))
-        assert.strictEqual(set.lines.length, 1)
-        assert.strictEqual(yield* valueIn(directory), "new")
-      })
-    )
-  }
 
   it.live("F66: on a full disk a renewed value is used, said loudly, and the old file stays as it was", () =>
     Effect.gen(function* () {
@@ -406,43 +283,3 @@ describe("make", () => {
     })
   )
 })
-
-const replace = (file: string, put: (file: string) => void): void => {
-  renameSync(file, `${file}.was`)
-  put(file)
-}
-
-const valid = (file: string): string => readFileSync(file, "utf8")
-
-/** Kills a process that writes for ever, some milliseconds after it started to. */
-const floodAndKill = (directory: string, milliseconds: number): Effect.Effect<void> =>
-  Effect.callback((resume) => {
-    const child = spawn(process.execPath, [fixture, directory, own.server, "flood"], {
-      stdio: ["ignore", "pipe", "inherit"]
-    })
-    child.stdout.on("data", () => {
-      const waitForFirst = setInterval(() => {
-        if (!existsSync(directory) || !readdirSync(directory).some((name) => name.endsWith(".json"))) return
-        clearInterval(waitForFirst)
-        setTimeout(() => child.kill("SIGKILL"), milliseconds)
-      }, 2)
-    })
-    child.once("close", () => resume(Effect.void))
-    return Effect.sync(() => child.kill("SIGKILL"))
-  })
-
-/** What a process prints. */
-const run = (
-  command: string,
-  args: ReadonlyArray<string>,
-  account: { readonly uid?: number; readonly gid?: number } = {}
-) =>
-  Effect.callback<{ readonly stdout: string; readonly stderr: string }>((resume) => {
-    const child = spawn(command, args, { ...account, stdio: ["ignore", "pipe", "pipe"] })
-    let stdout = ""
-    let stderr = ""
-    child.stdout.on("data", (chunk) => (stdout += String(chunk)))
-    child.stderr.on("data", (chunk) => (stderr += String(chunk)))
-    child.on("close", () => resume(Effect.succeed({ stdout, stderr })))
-    return Effect.sync(() => child.kill("SIGKILL"))
-  })
