@@ -1,10 +1,8 @@
-/** Servers that speak the deprecated HTTP+SSE transport; faults F47, F59, F61 and F82. */
+/** Servers that speak the deprecated HTTP+SSE transport; faults F43, F47, F48, F58, F59 and F82. */
 import { assert, describe, it } from "@effect/vitest"
 import * as McpTransport from "@letterhead/mcp/McpTransport"
-import * as EntryFixture from "@letterhead/testing/EntryFixture"
 import * as LoopbackListener from "@letterhead/testing/LoopbackListener"
 import * as LoopbackServerFault from "@letterhead/testing/LoopbackServerFault"
-import * as LoopbackSseServer from "@letterhead/testing/LoopbackSseServer"
 import type { RecordedRequest } from "@letterhead/testing/RecordedRequest"
 import * as RecordingServer from "@letterhead/testing/RecordingServer"
 import * as Effect from "effect/Effect"
@@ -14,47 +12,9 @@ import * as Scope from "effect/Scope"
 import * as Clients from "./support/Clients.ts"
 import * as Harness from "./support/Harness.ts"
 import { ownerMark } from "./support/Resolver.ts"
+import { make, isGet, waysOf } from "./support/Sse.ts"
 
-interface Options extends LoopbackSseServer.LoopbackSseServerOptions {
-  readonly type?: "http" | "sse" | "auto"
-  readonly resolver?: Harness.HarnessOptions["resolver"]
-  readonly limits?: Harness.HarnessOptions["limits"]
-  readonly connectTimeout?: number
-}
-
-/** A server over HTTP+SSE, and a connection to it as `ada`. */
-const make = Effect.fnUntraced(function* ({
-  type = "sse",
-  resolver,
-  limits,
-  connectTimeout,
-  ...options
-}: Options = {}) {
-  const server = yield* LoopbackSseServer.make(options)
-  const harness = yield* Harness.make({
-    era: "modern",
-    ...(resolver === undefined ? {} : { resolver }),
-    ...(limits === undefined ? {} : { limits })
-  })
-  const entry = EntryFixture.entry({
-    url: server.url,
-    transport: type,
-    ...(connectTimeout === undefined ? {} : { connectTimeout })
-  })
-  const connect = harness.transport.connect(entry, { principal: "ada" })
-  const nothingHeld = Harness.until(Effect.sync(() => harness.correlations.every(({ size }) => size === 0)))
-  /** The service, for whoever connects to `example`. */
-  const service: typeof harness.transport = {
-    ...harness.transport,
-    transport: (_name, owner) => harness.transport.transport(entry, owner)
-  }
-  return { server, resolver: harness.resolver, connect, service, nothingHeld }
-})
-
-const isGet = (request: RecordedRequest) => request.httpMethod === "GET"
 const isCall = (request: RecordedRequest) => request.rpcMethod === "tools/call"
-const waysOf = (requests: ReadonlyArray<RecordedRequest>) =>
-  requests.map(({ httpMethod, rpcMethod }) => rpcMethod ?? httpMethod)
 
 describe("headers", () => {
   it.live("F48: 1,000 calls of 20 sessions on one stream each carry their own, the stream its owner's", () =>
@@ -101,81 +61,6 @@ describe("headers", () => {
       )
       assert.strictEqual(resolver.renewals, 2)
       assert.deepStrictEqual(Harness.crossed(yield* server.requests), [])
-    })
-  )
-})
-
-describe("the fallback of an entry without a type", () => {
-  for (const status of [400, 404, 405, 406, 410, 415, 422]) {
-    it.live(`F61: ${status} to initialize leads to HTTP+SSE, with headers resolved anew for each request`, () =>
-      Effect.gen(function* () {
-        const { server, resolver, connect } = yield* make({ type: "auto", streamable: status })
-        const connection = yield* connect
-        yield* connection.callTool("echo", { session: "one" }).pipe(Harness.asSession("one"))
-        const requests = yield* server.requests
-        assert.deepStrictEqual(waysOf(requests), [
-          "server/discover",
-          "initialize",
-          "GET",
-          "initialize",
-          "notifications/initialized",
-          "tools/call"
-        ])
-        assert.strictEqual(resolver.resolved.length, requests.length)
-        assert.deepStrictEqual(Harness.crossed(requests), [])
-      })
-    )
-  }
-
-  for (const status of [401, 403, 408, 429, 500, 503]) {
-    it.live(`F61: ${status} to initialize never leads to HTTP+SSE`, () =>
-      Effect.gen(function* () {
-        const { server, connect } = yield* make({
-          type: "auto",
-          limits: { retries: 0 },
-          resolver: { challenge: "give up" }
-        })
-        yield* server.respondNext({ status, when: ({ rpcMethod }) => rpcMethod === "initialize" })
-        const reason = yield* Harness.reasonOf(connect)
-        assert.strictEqual(reason._tag, status === 401 ? "Unauthorized" : status === 403 ? "Forbidden" : "HttpFailed")
-        assert.deepStrictEqual(waysOf(yield* server.requests), ["server/discover", "initialize"])
-      })
-    )
-  }
-
-  it.live("F61: a type of http disables it", () =>
-    Effect.gen(function* () {
-      const { server, connect } = yield* make({ type: "http" })
-      assert.deepInclude(yield* Harness.reasonOf(connect), { _tag: "HttpFailed", status: 405 })
-      assert.isFalse((yield* server.requests).some(isGet))
-    })
-  )
-
-  it.live("F61: a type of sse tries nothing else", () =>
-    Effect.gen(function* () {
-      const { server, connect } = yield* make()
-      yield* connect
-      assert.deepStrictEqual(waysOf(yield* server.requests), ["GET", "initialize", "notifications/initialized"])
-    })
-  )
-
-  it.live("F61: where neither is spoken, the error says what was tried and what to do", () =>
-    Effect.gen(function* () {
-      const { server, connect } = yield* make({ type: "auto" })
-      yield* server.respondNext({ status: 404, when: isGet })
-      const reason = yield* Harness.reasonOf(connect)
-      assert.deepInclude(reason, { _tag: "HttpFailed", status: 405 })
-      for (const part of ["Streamable HTTP was answered 405", "HTTP+SSE: HTTP 404", 'Check "url"', '"type"']) {
-        assert.include(reason.message, part)
-      }
-    })
-  )
-
-  it.live("F61: a stream that wants a credential says so, not that there is none", () =>
-    Effect.gen(function* () {
-      const { server, connect } = yield* make({ type: "auto", resolver: { challenge: "give up" } })
-      yield* server.respondNext({ status: 401, when: isGet })
-      assert.strictEqual((yield* Harness.reasonOf(connect))._tag, "Unauthorized")
     })
   )
 })
