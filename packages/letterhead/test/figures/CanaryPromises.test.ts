@@ -168,12 +168,13 @@ describe.concurrent("a promise that rejects", () => {
             })
           )
         }
+        const failing = stage.write("failing.sh", `#!/bin/sh\necho ${PRINTED}; exit 3\n`, 0o755)
         const wrong: ReadonlyArray<Readonly<Record<string, unknown>>> = [
           { headers: { "X A": HEADER } },
           { headers: { Host: HEADER } },
           { headers: { A: `${HEADER}\${UNSET}` } },
           { headers: { A: [HEADER] } },
-          { headersHelper: { command: ["/bin/sh", "-c", `echo ${PRINTED}; exit 3`] } },
+          { headersHelper: { command: [failing] } },
           { url: `ftp://someone:${PASSWORD}@127.0.0.1/${IN_URL}` },
           { url: `http://127.0.0.1:9/mcp?key=${IN_URL}` }
         ]
