@@ -15,7 +15,7 @@ import { type ChallengeResponse, Rank } from "@letterhead/core/sources/HeaderSou
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
-import * as Challenge from "./discovery/Challenge.ts"
+import type * as Challenge from "./discovery/Challenge.ts"
 import type { FlowTarget, GrantRequest, SignedIn } from "./flow/OAuthFlow.ts"
 import * as RepeatableToken from "./token/RepeatableToken.ts"
 import * as TokenRecord from "./token/TokenRecord.ts"
@@ -153,11 +153,11 @@ export const make = Effect.fnUntraced(function* (options: {
       entry: ServerEntry,
       call: CallContext,
       generation: number | undefined,
-      response: ChallengeResponse
+      said: Challenge.OAuthChallenge | undefined,
+      { status }: ChallengeResponse
     ): Effect.fn.Return<boolean, HeaderError> {
-      const said = Challenge.parse(response.wwwAuthenticate)
       const session = yield* sessionOf(entry, call)
-      if (response.status === 403) return yield* stepUp(session, generation, said?.scope)
+      if (status === 403) return yield* stepUp(session, generation, said?.scope)
       // A server that does not say what it wants does not want OAuth.
       if (generation === undefined && said === undefined) return false
       session.challenge = said ?? session.challenge

@@ -315,8 +315,8 @@ export const make: Effect.Effect<HeaderSource, never, Requirements | Scope.Scope
       if (entry.oauth?.exchange !== undefined) {
         return response.status === 401 ? exchanging.challenge(entry, call, generation) : Effect.succeed(false)
       }
-      if (entry.oauth?.grant !== undefined) return granting.challenge(entry, call, generation, response)
       const said = Challenge.parse(response.wwwAuthenticate, tokenOf(authorization?.value))
+      if (entry.oauth?.grant !== undefined) return granting.challenge(entry, call, generation, said, response)
       return Effect.provideContext(challenge(entry, call, generation, said, response), services)
     },
     signIn: (entry, owner) => {
