@@ -1,6 +1,7 @@
 /** What is sent again, when, and what never is; faults F56 and F82. */
 import { assert, describe, it } from "@effect/vitest"
-import { none } from "@letterhead/core/headers/ResolvedHeaders"
+import type { CallContext } from "@letterhead/core/call/CallContext"
+import { none, type ResolvedHeaders } from "@letterhead/core/headers/ResolvedHeaders"
 import { HttpDispatcher } from "@letterhead/mcp/http/HttpDispatcher"
 import * as Repetition from "@letterhead/mcp/http/Repetition"
 import * as LoopbackListener from "@letterhead/testing/LoopbackListener"
@@ -11,6 +12,7 @@ import * as TestClock from "effect/testing/TestClock"
 import { MockAgent } from "undici"
 import * as Harness from "./support/Harness.ts"
 import * as Requests from "./support/Requests.ts"
+import { resolvedOf } from "./support/Resolver.ts"
 
 const TEN_YEARS = 10 * 365 * 24 * 3_600
 
@@ -181,6 +183,25 @@ describe("a request whose headers are settled", () => {
         yield* Effect.promise(() => answered)
         assert.deepStrictEqual(order, [...expected])
       }
+    })
+  )
+})
+
+describe("the headers of what is sent again", () => {
+  it.live("are resolved with those that the call was sent with before, and those of another call are not", () =>
+    Effect.gen(function* () {
+      const befores: Array<ResolvedHeaders | undefined> = []
+      const given = [resolvedOf({ "x-time": "1" }), resolvedOf({ "x-time": "2" }), resolvedOf({ "x-time": "3" })]
+      const resolve = (_call: CallContext, before?: ResolvedHeaders) =>
+        Effect.succeed(given[befores.push(before) - 1] ?? none)
+      const { headers, send } = yield* refusing(503, "0", 2, { headers: { resolve } })
+      yield* send("tools/list")
+      assert.deepStrictEqual(
+        headers.map((one) => one["x-time"]),
+        ["1", "2", "3"]
+      )
+      yield* send("tools/list")
+      assert.deepStrictEqual(befores, [undefined, given[0], given[1], undefined])
     })
   )
 })
