@@ -113,6 +113,8 @@ export const run = Effect.fnUntraced(function* (
     Effect.catchTag("OutputTooLarge", (reason) => Effect.succeed(failed(reason)))
   )
   if (ending._tag === "Failed" && ending.reason._tag !== "KilledBy") {
+    // What it wrote to standard error before may still be in the pipe: one more turn of the event loop.
+    yield* Effect.sleep(1)
     return { ending, standardOutput: output.bytes(), standardError, pipesHeld: false }
   }
 
