@@ -2,8 +2,9 @@
  * Letterhead as a runtime wires it, with a header of each kind of source on every call.
  *
  * The resolver, the sources and the transport are the real ones. The helper, the secret store and the approval are
- * mocks that answer at once: they are asked when a connection opens and never during a call. The package of the oauth source is not there yet; in its place
- * stands a source of its rank whose answer is at hand, as that of a token that has not expired is.
+ * mocks that answer at once: they are asked when a connection opens and never during a call. The oauth source would stand
+ * back for the helper's Authorization; in its place stands one of its rank whose answer is at hand, as a token that has
+ * not expired is.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
