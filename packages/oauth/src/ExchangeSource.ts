@@ -13,13 +13,13 @@ import {
   HeaderInvalid,
   IncomingMissing
 } from "@letterhead/core/headers/HeaderError"
-import * as HeaderPatch from "@letterhead/core/headers/HeaderPatch"
+import type * as HeaderPatch from "@letterhead/core/headers/HeaderPatch"
 import { formatPlace, type ServerEntry } from "@letterhead/core/server/ServerEntry"
-import { Rank } from "@letterhead/core/sources/HeaderSource"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type { FlowTarget } from "./flow/OAuthFlow.ts"
 import * as RepeatableToken from "./token/RepeatableToken.ts"
+import * as TokenPatch from "./token/TokenPatch.ts"
 import type { IssuedTokens } from "./token/TokenRecord.ts"
 
 /** Exchanged tokens that are kept at most; the oldest goes first. */
@@ -37,7 +37,7 @@ interface Exchanged {
   readonly expiresIn: number
 }
 
-const ID = "oauth"
+const ID = TokenPatch.ID
 
 export const make = Effect.fnUntraced(function* (options: {
   readonly exchange: Exchange
@@ -55,14 +55,13 @@ export const make = Effect.fnUntraced(function* (options: {
   ): Effect.fn.Return<Exchanged, HeaderError> {
     const target = yield* options.targetOf(entry, { principal })
     const issued = yield* Effect.mapError(options.exchange(entry, target, Redacted.make(subject)), failed(entry))
-    const declared = `exchanged for the caller's token · ${formatPlace(entry.oauth?.place ?? entry.place)}`
-    const value = `${issued.tokenType} ${Redacted.value(issued.accessToken)}`
-    const field = yield* Effect.mapError(
-      Effect.fromResult(HeaderPatch.setField("Authorization", value, declared)),
+    const place = formatPlace(entry.oauth?.place ?? entry.place)
+    const patch = yield* Effect.mapError(
+      Effect.fromResult(TokenPatch.make(issued, { generation, had: "exchanged for the caller's token", place })),
       failed(entry)
     )
     return {
-      patch: { ...HeaderPatch.empty(ID, Rank.oauth), generation, set: [field] },
+      patch,
       // One of unknown lifetime is good for the calls that wait for it.
       expiresIn: issued.expiresIn ?? 0
     }

@@ -34,10 +34,11 @@ import * as ExchangeSource from "./ExchangeSource.ts"
 import * as EntrySettings from "./flow/EntrySettings.ts"
 import { type FlowTarget, OAuthFlow } from "./flow/OAuthFlow.ts"
 import * as GrantSource from "./GrantSource.ts"
+import * as TokenPatch from "./token/TokenPatch.ts"
 import * as TokenRecord from "./token/TokenRecord.ts"
 import * as Tokens from "./token/Tokens.ts"
 
-export const ID = "oauth"
+export const ID = TokenPatch.ID
 
 /** Whether OAuth can have a part in the calls of an entry. */
 export const applies = (entry: ServerEntry): boolean => entry.endpoint.type === "http" && entry.auth !== "none"
@@ -85,7 +86,7 @@ export const make: Effect.Effect<HeaderSource, never, Requirements | Scope.Scope
       key: TokenRecord.keyOf(entry.name, serverUrl, principal),
       challenge: undefined,
       patch: undefined,
-      proofOf: DpopProof.ofSignIn(entry.name, ID)
+      proofOf: DpopProof.ofTokens(entry.name, ID)
     }
     const principals = sessions.get(entry) ?? new Map<string, Session>()
     sessions.set(entry, principals.set(principal, session))
@@ -116,18 +117,11 @@ export const make: Effect.Effect<HeaderSource, never, Requirements | Scope.Scope
   const answer = (entry: ServerEntry, session: Session, record: TokenRecord.TokenRecord) => {
     const { generation } = tokens.held(session.key)
     if (session.patch?.generation !== generation) {
-      const value = `${record.tokenType} ${Redacted.value(record.accessToken)}`
-      const bound = record.proofKey === undefined ? "" : ", with a proof for each request"
-      const declared = `signed in at ${record.issuer}${bound} · ${formatPlace(entry.oauth?.place ?? entry.place)}`
-      const field = HeaderPatch.setField("Authorization", value, declared)
-      if (Result.isFailure(field)) return Exit.fail(failed(entry)(field.failure))
-      const proof = session.proofOf(record, declared)
-      session.patch = {
-        ...HeaderPatch.empty(ID, Rank.oauth),
-        generation,
-        set: [field.success],
-        ...(proof === undefined ? {} : { proof })
-      }
+      const place = formatPlace(entry.oauth?.place ?? entry.place)
+      const { proofOf } = session
+      const made = TokenPatch.make(record, { generation, had: `signed in at ${record.issuer}`, place, proofOf })
+      if (Result.isFailure(made)) return Exit.fail(failed(entry)(made.failure))
+      session.patch = made.success
     }
     return Exit.succeed(session.patch)
   }
@@ -224,8 +218,7 @@ export const make: Effect.Effect<HeaderSource, never, Requirements | Scope.Scope
     const isOlder = () => signedIn(session) !== undefined && tokens.held(session.key).generation !== sentGeneration
     if (sentGeneration === undefined || !isOlder()) {
       const type = sentGeneration === undefined ? undefined : signedIn(session)?.tokenType
-      // Another token would be refused for the same reason.
-      if (type === "DPoP" && said?.error !== undefined && OF_PROOF.has(said.error)) return false
+      if (type === "DPoP" && Challenge.isOfProof(said)) return false
       session.challenge = said ?? session.challenge
       if (type === "Bearer" && said?.binding?.isRequired === true) return yield* required(entry, UNBOUND)
       if (status === 403) return yield* stepUp(entry, session, said?.scope, isOlder)
@@ -334,9 +327,6 @@ const challengeOf = ({ serverUrl }: FlowTarget) =>
     Effect.flatMap(({ ask }) => ask(serverUrl)),
     Effect.map(Challenge.parse)
   )
-
-/** What is wrong with a proof, and not with the token (RFC 9449, section 7.1). */
-const OF_PROOF: ReadonlySet<string> = new Set(["invalid_dpop_proof", "use_dpop_nonce"])
 
 const UNBOUND = "the server takes only tokens that are bound to a key (DPoP), and this one is not"
 

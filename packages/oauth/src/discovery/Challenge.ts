@@ -42,6 +42,10 @@ export const parse = (field: string | undefined, refused?: Redacted.Redacted): O
   }
 }
 
+/** Whether the proof is wrong, and not the token (RFC 9449, section 7.1): another one would be refused as well. */
+export const isOfProof = (challenge: OAuthChallenge | undefined): boolean =>
+  challenge?.error === "invalid_dpop_proof" || challenge?.error === "use_dpop_nonce"
+
 /** At the beginning or after a comma; a quoted text that looks like one is rare, and harmless. */
 const SCHEME = /(?:^|,)\s*(?:bearer|dpop)(?=\s|,|$)/i
 const BEARER = /(?:^|,)\s*bearer(?=\s|,|$)/i

@@ -13,7 +13,7 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as ProofKey from "./ProofKey.ts"
 import type { KeyBroken } from "./ProofSession.ts"
-import type { TokenRecord } from "../token/TokenRecord.ts"
+import type { IssuedTokens } from "../token/TokenRecord.ts"
 
 export interface DpopProofOptions {
   /** The name of the entry, and the id of the source that has the token; for errors. */
@@ -49,11 +49,14 @@ export const make = (options: DpopProofOptions): RequestProof => {
   }
 }
 
-/** What each token of one sign-in needs; nothing where it is bound to no key. */
-export type ProofOf = (record: TokenRecord, declared: string) => RequestProof | undefined
+/** What each token that an entry has for a principal needs; nothing where it is bound to no key. */
+export type ProofOf = (
+  token: Pick<IssuedTokens, "accessToken" | "proofKey">,
+  declared: string
+) => RequestProof | undefined
 
 /** A token that comes after another with the same key goes on with the nonce that the server gave. */
-export const ofSignIn = (server: string, source: string): ProofOf => {
+export const ofTokens = (server: string, source: string): ProofOf => {
   let known: { readonly thumbprint: string; readonly session: DpopProofOptions["session"] } | undefined
   return ({ accessToken, proofKey }, declared) => {
     if (proofKey === undefined) return undefined
