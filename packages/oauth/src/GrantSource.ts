@@ -3,8 +3,9 @@
  *
  * With `auth: "oauth"` it is got before the first request; with `"auto"` where a server answers 401 with a challenge, inside
  * that request, since nobody is asked anything. It is kept in memory, for one principal, entry and URL, and stored nowhere.
- * What the entry presents is read anew for each token. A 403 for want of a scope leads to a token that was asked for with
- * that scope as well, once for each scope and {@link STEP_UPS} times at most.
+ * What the entry presents is read anew for each token; the key that one is bound to is kept beside it, and binds the next.
+ * A 403 for want of a scope leads to a token that was asked for with that scope as well, once for each scope and
+ * {@link STEP_UPS} times at most.
  */
 import type { CallContext } from "@letterhead/core/call/CallContext"
 import { HeaderError, type HeaderErrorReason } from "@letterhead/core/headers/HeaderError"
@@ -14,10 +15,12 @@ import * as ServerUrl from "@letterhead/core/server/ServerUrl"
 import { type ChallengeResponse, Rank } from "@letterhead/core/sources/HeaderSource"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Redacted from "effect/Redacted"
-import type * as Challenge from "./discovery/Challenge.ts"
+import * as Challenge from "./discovery/Challenge.ts"
 import type { FlowTarget, GrantRequest, SignedIn } from "./flow/OAuthFlow.ts"
+import * as DpopProof from "./proof/DpopProof.ts"
+import type { ProofKey } from "./proof/ProofKey.ts"
 import * as RepeatableToken from "./token/RepeatableToken.ts"
+import * as TokenPatch from "./token/TokenPatch.ts"
 import * as TokenRecord from "./token/TokenRecord.ts"
 
 /** Tokens with further scopes that one principal is worth at one entry: a server could name ever new ones. */
@@ -39,11 +42,14 @@ interface Session {
   challenge: Challenge.OAuthChallenge | undefined
   /** What the server found missing, and is asked for with each token since. */
   missing: string | undefined
+  /** What the last token is bound to. */
+  proofKey: ProofKey | undefined
+  readonly proofOf: DpopProof.ProofOf
   /** What it found missing and was asked for, whatever came of it. */
   readonly stepUps: Set<string>
 }
 
-const ID = "oauth"
+const ID = TokenPatch.ID
 
 export const make = Effect.fnUntraced(function* (options: {
   readonly request: (target: FlowTarget, request: GrantRequest) => Effect.Effect<SignedIn, HeaderErrorReason>
@@ -69,6 +75,8 @@ export const make = Effect.fnUntraced(function* (options: {
       wanted: entry.auth === "oauth",
       challenge: undefined,
       missing: undefined,
+      proofKey: undefined,
+      proofOf: DpopProof.ofTokens(entry.name, ID),
       stepUps: new Set()
     }
     principals.set(principal, session)
@@ -81,21 +89,21 @@ export const make = Effect.fnUntraced(function* (options: {
     principal: string,
     generation: number
   ): Effect.fn.Return<Granted, HeaderError> {
-    const { challenge, missing, serverUrl } = session
+    const { challenge, missing, proofKey, proofOf, serverUrl } = session
     const target = yield* options.targetOf(entry, serverUrl, principal)
     const issued = yield* Effect.mapError(
-      options.request(target, { challenge, missing, scopes: entry.oauth?.scopes }),
+      options.request(target, { challenge, missing, proofKey, scopes: entry.oauth?.scopes }),
       failed(entry)
     )
     const place = formatPlace(entry.oauth?.place ?? entry.place)
-    const declared = `${nameOf(entry)} at ${issued.issuer} · ${place}`
-    const value = `${issued.tokenType} ${Redacted.value(issued.accessToken)}`
-    const field = yield* Effect.mapError(
-      Effect.fromResult(HeaderPatch.setField("Authorization", value, declared)),
+    const had = `${nameOf(entry)} at ${issued.issuer}`
+    const patch = yield* Effect.mapError(
+      Effect.fromResult(TokenPatch.make(issued, { generation, had, place, proofOf })),
       failed(entry)
     )
+    session.proofKey = issued.proofKey
     return {
-      patch: { ...HeaderPatch.empty(ID, Rank.oauth), generation, set: [field] },
+      patch,
       scope: TokenRecord.union(issued.scope, missing),
       ...(issued.expiresIn === undefined ? {} : { expiresIn: issued.expiresIn })
     }
@@ -157,6 +165,9 @@ export const make = Effect.fnUntraced(function* (options: {
       { status }: ChallengeResponse
     ): Effect.fn.Return<boolean, HeaderError> {
       const session = yield* sessionOf(entry, call)
+      const held = session.token.held()
+      const isOfProof = held?.value.patch.proof !== undefined && Challenge.isOfProof(said)
+      if (isOfProof && held?.generation === generation) return false
       if (status === 403) return yield* stepUp(session, generation, said?.scope)
       // A server that does not say what it wants does not want OAuth.
       if (generation === undefined && said === undefined) return false

@@ -18,10 +18,9 @@ import * as ClientRegistration from "../client/ClientRegistration.ts"
 import * as DeviceAuthorization from "../grant/DeviceAuthorization.ts"
 import * as GrantError from "../grant/GrantError.ts"
 import type { Challenge, FlowTarget, SignedIn } from "./OAuthFlow.ts"
-import * as ForeignText from "../http/ForeignText.ts"
 import * as OAuthFetch from "../http/OAuthFetch.ts"
-import * as ProofKey from "../proof/ProofKey.ts"
 import * as ProofSession from "../proof/ProofSession.ts"
+import * as TokenBinding from "../proof/TokenBinding.ts"
 import * as RefreshGrant from "../grant/RefreshGrant.ts"
 import { SignIn } from "../signin/SignIn.ts"
 import * as TokenRecord from "../token/TokenRecord.ts"
@@ -44,42 +43,23 @@ export const signIn = (
       })
       const asked = TokenRecord.union(authorizationServer.scopes.join(" "), scope)
       const scopes = asked === undefined ? [] : asked.split(" ")
-      const bound = yield* boundBy(authorizationServer)
-      const dpop = bound === undefined ? {} : { dpop: bound.session }
-      const attempt = { target, authorizationServer, fetch, scopes, ...dpop }
+      const { settle, ...bound } = yield* TokenBinding.make(authorizationServer)
+      const attempt = { target, authorizationServer, fetch, scopes, ...bound }
       const { clientId, tokens } = yield* authorizationServer.deviceAuthorizationEndpoint === undefined ||
       (yield* SignIn).device === undefined
         ? inBrowser(attempt)
         : onDevice({ ...attempt, endpoint: authorizationServer.deviceAuthorizationEndpoint })
       const { issuer, resource } = authorizationServer
       const granted = tokens.scope ?? asked
-      if (tokens.tokenType !== "DPoP" && authorizationServer.binding?.isRequired === true) {
-        return yield* new SignInFailed({
-          description:
-            "the authorization server did not bind the token to a key, without which the server does not take it"
-        })
-      }
       return {
-        ...tokens,
+        ...(yield* settle(tokens)),
         ...(granted === undefined ? {} : { scope: granted }),
-        ...(bound === undefined ? {} : { proofKey: bound.key }),
         issuer,
         resource,
         clientId
       }
     })
   )
-
-/** A new key, where the servers want one. */
-const boundBy = Effect.fnUntraced(function* ({ binding, issuer }: AuthorizationServer.AuthorizationServer) {
-  if (binding?.algorithm !== undefined) return yield* ProofSession.make(binding.algorithm)
-  if (binding?.isRequired !== true) return undefined
-  return yield* new SignInFailed({
-    description:
-      `the server takes only tokens that are bound to a key (DPoP), and its authorization server ` +
-      `${ForeignText.shown(issuer)} offers none of the algorithms ${ProofKey.ALGORITHMS.join(", ")}; tell whoever runs it`
-  })
-})
 
 interface Attempt {
   readonly target: FlowTarget

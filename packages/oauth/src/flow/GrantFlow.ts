@@ -31,13 +31,14 @@ import type { GrantOptions, TokenAnswer } from "../grant/TokenRequest.ts"
 import * as ForeignText from "../http/ForeignText.ts"
 import * as OAuthFetch from "../http/OAuthFetch.ts"
 import { TrustedOrigins } from "../http/UrlPolicy.ts"
+import * as TokenBinding from "../proof/TokenBinding.ts"
 import * as TokenRecord from "../token/TokenRecord.ts"
 import type { FlowTarget, GrantRequest, GrantSettings, SignedIn } from "./OAuthFlow.ts"
 
 /** As `grant` of `OAuthFlow`. */
 export const request = Effect.fn("GrantFlow.request")(function* (
   target: FlowTarget,
-  { challenge: said, missing, scopes }: GrantRequest
+  { challenge: said, missing, proofKey, scopes }: GrantRequest
 ): Effect.fn.Return<SignedIn, HeaderErrorReason, SecretStore> {
   const { serverUrl, settings } = target
   const { grant } = settings
@@ -59,10 +60,18 @@ export const request = Effect.fn("GrantFlow.request")(function* (
       challenge?.scope,
       missing
     )
-    const options = { authorizationServer, client, fetch, scopes: asked === undefined ? [] : asked.split(" ") }
+    const { settle, ...bound } = yield* TokenBinding.make(authorizationServer, proofKey)
+    const options = {
+      authorizationServer,
+      client,
+      fetch,
+      scopes: asked === undefined ? [] : asked.split(" "),
+      ...bound
+    }
     const tokens = yield* Effect.mapError(send(grant, options, serverUrl), (error) => reasonOf(error, grant))
     const granted = tokens.scope ?? asked
-    return { ...tokens, ...(granted === undefined ? {} : { scope: granted }), issuer, resource, clientId: client.id }
+    const settled = yield* settle(tokens)
+    return { ...settled, ...(granted === undefined ? {} : { scope: granted }), issuer, resource, clientId: client.id }
   }).pipe(
     Effect.scoped,
     trusting(grant.issuer === undefined ? [] : [grant.issuer]),

@@ -12,6 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import type { ClientKey } from "../client/OAuthClient.ts"
+import type { ProofKey } from "../proof/ProofKey.ts"
 import type { SignIn } from "../signin/SignIn.ts"
 import type { IssuedTokens, TokenRecord } from "../token/TokenRecord.ts"
 import type { SignInOver } from "../token/Tokens.ts"
@@ -50,6 +51,8 @@ export interface GrantRequest {
   readonly scopes: ReadonlyArray<string> | undefined
   /** Asked for beside: what the server found missing. */
   readonly missing: string | undefined
+  /** What the token before is bound to; the next one goes on with it. */
+  readonly proofKey?: ProofKey | undefined
 }
 
 /** What a server said when it refused a request. */

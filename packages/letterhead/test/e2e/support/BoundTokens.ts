@@ -15,8 +15,10 @@ export interface Settings {
   asks: "challenge" | "either" | "metadata"
   /** What the authorization server says that it takes. */
   algorithms: ReadonlyArray<string> | undefined
-  /** Whether the authorization server binds tokens. */
-  binds: boolean
+  /** Whether the authorization server binds tokens: where a key is shown to it, or though none is. */
+  binds: boolean | "unasked"
+  /** Seconds that a token lives. */
+  expiresIn: number
   /** Whether the MCP server demands a nonce of its own, gives another with each answer, or refuses each that it gave. */
   nonce: "none" | "demanded" | "rotating" | "refused"
   /** Whether a person enters a code on another device. */
@@ -43,6 +45,7 @@ export const make = Effect.fnUntraced(function* (era: "legacy" | "modern" = "mod
     asks: "challenge",
     algorithms: ["RS256", "ES256"],
     binds: true,
+    expiresIn: 3_600,
     nonce: "none",
     device: false,
     tokenNonce: false,
@@ -86,7 +89,8 @@ export const make = Effect.fnUntraced(function* (era: "legacy" | "modern" = "mod
       }
       refreshTokens.delete(presented)
     }
-    const bound = settings.binds ? proven?.thumbprint : undefined
+    const bound =
+      settings.binds === false ? undefined : (proven?.thumbprint ?? (settings.binds === true ? undefined : "any"))
     const access = `access-${(next += 1)}`
     tokens.set(access, bound)
     refreshTokens.set(`refresh-${next}`, bound)
@@ -94,7 +98,7 @@ export const make = Effect.fnUntraced(function* (era: "legacy" | "modern" = "mod
       access_token: access,
       refresh_token: `refresh-${next}`,
       token_type: bound === undefined ? "Bearer" : "DPoP",
-      expires_in: 3_600
+      expires_in: settings.expiresIn
     })
   }
 
@@ -177,6 +181,13 @@ export const make = Effect.fnUntraced(function* (era: "legacy" | "modern" = "mod
         back.search = String(new URLSearchParams({ code: "code", state: url.searchParams.get("state") ?? "" }))
         return void response.writeHead(302, { location: back.href }).end()
       }
+      case "/idp/token":
+        if (request.headers.dpop !== undefined) violations.push("a proof for the identity provider")
+        return json(response, 200, {
+          access_token: "id-jag",
+          issued_token_type: "urn:ietf:params:oauth:token-type:id-jag",
+          token_type: "N_A"
+        })
       case "/token": {
         const { dpop } = request.headers
         return token(url, typeof dpop === "string" ? dpop : undefined, new URLSearchParams(body), response)
