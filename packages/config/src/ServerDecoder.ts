@@ -47,6 +47,12 @@ export const decode = (form: ServerForm, context: EntryContext): Result.Result<S
       ...(form.oauth === undefined ? {} : { oauth: yield* OAuthDecoder.decode(form.oauth, context) })
     }
     const authPlace = context.document.place(context.locate(["auth"]))
+    const grant = entry.oauth?.grant
+    if (form.auth === "none" && grant !== undefined) {
+      const expected = `"auto" or "oauth" beside the grant "${grant.type}": with "none" no token is had`
+      const remedy = `set one of them, or remove "grant"`
+      return yield* Result.fail(new ValueInvalid({ place: authPlace, expected, remedy }))
+    }
     const conflict = Conflicts.find(entry, authPlace)
     if (conflict !== undefined) return yield* Result.fail(conflict)
     return entry

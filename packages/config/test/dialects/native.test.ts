@@ -233,6 +233,16 @@ layer(NodeServices.layer)("native", (it) => {
       })
     )
 
+    it.effect("a grant beside auth none is refused at load, since nothing would ever be had for it", () =>
+      Effect.gen(function* () {
+        const grant = '"grant": "jwt_bearer", "clientId": "c", "assertion": "a"'
+        expect(yield* reasonFor(`{ "url": "https://b", "auth": "none", "oauth": { ${grant} } }`)).toContain(
+          '(mcpServers.bad.auth): expected "auto" or "oauth" beside the grant "jwt_bearer": with "none" no token is ' +
+            'had; set one of them, or remove "grant"'
+        )
+      })
+    )
+
     it.effect("what no authorization server would take is refused at load", () =>
       Effect.gen(function* () {
         const cases = [
