@@ -92,6 +92,7 @@ describe("a caller's token", () => {
       assert.strictEqual(yield* tagOf(caller("a, Bearer b")), "HeaderInvalid")
       const unknown = yield* Effect.flip(send(connection, caller("unknown")))
       assert.strictEqual(unknown.reason._tag, "SignInFailed")
+      assert.include(unknown.message, "getting a token failed: ")
       assert.notInclude(unknown.message, "unknown-")
       assert.strictEqual((yield* Effect.flip(connection.signIn({ principal: "ada" }))).reason._tag, "SignInFailed")
       assert.deepStrictEqual(seen, [])

@@ -191,7 +191,13 @@ describe("a grant without a person", () => {
       for (let call = 0; call < 20; call++) {
         const error = yield* failureOf(send(connection))
         assert.strictEqual(error.reason._tag, "SignInFailed")
-        for (const said of [`server "crm"`, "(invalid_client)", "no *** here", `check "clientId" and "clientSecret"`]) {
+        for (const said of [
+          `server "crm"`,
+          "getting a token failed: ",
+          "(invalid_client)",
+          "no *** here",
+          `check "clientId" and "clientSecret"`
+        ]) {
           assert.include(error.message, said)
         }
         assert.notInclude(inspect(error, { depth: 9 }), CANARY)

@@ -269,9 +269,11 @@ export class SignInRequired extends Data.TaggedError("SignInRequired")<{
 /** The authorization server or the person refused, what the server states cannot be trusted, or the flow broke off. */
 export class SignInFailed extends Data.TaggedError("SignInFailed")<{
   readonly description: string
+  /** Nobody signs in for the token. Default: somebody does. */
+  readonly withoutSignIn?: true
 }> {
   override get message(): string {
-    return `signing in failed: ${this.description}`
+    return `${this.withoutSignIn === true ? "getting a token" : "signing in"} failed: ${this.description}`
   }
 }
 

@@ -22,7 +22,9 @@ export const exchange = Effect.fn("ExchangeFlow.exchange")(function* (
   request: { readonly subject: Redacted.Redacted; readonly scopes: ReadonlyArray<string> }
 ): Effect.fn.Return<TokenAnswer, HeaderErrorReason> {
   const { clientId: id, clientSecret: secret } = settings
-  if (id === undefined) return yield* new SignInFailed({ description: "a token exchange needs the id of a client" })
+  if (id === undefined) {
+    return yield* new SignInFailed({ description: "a token exchange needs the id of a client", withoutSignIn: true })
+  }
   const issuer = new URL(tokenUrl).origin
   const trusted = yield* TrustedOrigins
   return yield* Effect.flatMap(OAuthFetch.make({ serverUrl }), (fetch) =>
@@ -43,6 +45,6 @@ export const exchange = Effect.fn("ExchangeFlow.exchange")(function* (
   ).pipe(
     Effect.scoped,
     Effect.provideService(TrustedOrigins, [...trusted, issuer]),
-    Effect.mapError(GrantError.toReason)
+    Effect.mapError((error) => GrantError.withoutSignIn(GrantError.toReason(error)))
   )
 })

@@ -8,12 +8,7 @@
  *
  * A refusal says what to do about it.
  */
-import {
-  type HeaderErrorReason,
-  SecretStoreFailed,
-  SignInFailed,
-  TokenFailed
-} from "@letterhead/core/headers/HeaderError"
+import { type HeaderErrorReason, SecretStoreFailed, SignInFailed } from "@letterhead/core/headers/HeaderError"
 import type { SecretStore } from "@letterhead/core/secrets/SecretStore"
 import type { FetchLike } from "@modelcontextprotocol/client"
 import * as Effect from "effect/Effect"
@@ -42,7 +37,9 @@ export const request = Effect.fn("GrantFlow.request")(function* (
 ): Effect.fn.Return<SignedIn, HeaderErrorReason, SecretStore> {
   const { serverUrl, settings } = target
   const { grant } = settings
-  if (grant === undefined) return yield* new SignInFailed({ description: "its entry names no grant" })
+  if (grant === undefined) {
+    return yield* new SignInFailed({ description: "its entry names no grant", withoutSignIn: true })
+  }
   // Before a first request nobody was refused yet, and only the server's own words say where its metadata is.
   const challenge = said ?? ParsedChallenge.parse(yield* ServerChallenge.ask(serverUrl))
   return yield* Effect.gen(function* () {
@@ -75,11 +72,9 @@ export const request = Effect.fn("GrantFlow.request")(function* (
   }).pipe(
     Effect.scoped,
     trusting(grant.issuer === undefined ? [] : [grant.issuer]),
-    Effect.mapError((reason) => {
-      if (reason._tag === "TokenFailed")
-        return new TokenFailed({ description: reason.description, withoutSignIn: true })
-      return reason._tag === "SecretStoreFailed" ? withoutStore(reason) : reason
-    })
+    Effect.mapError((reason) =>
+      reason._tag === "SecretStoreFailed" ? withoutStore(reason) : GrantError.withoutSignIn(reason)
+    )
   )
 })
 

@@ -2,7 +2,7 @@
  * Why an authorization server gave no token, told apart as far as the caller has to: it refused, and says with which
  * code (`GrantRefused`); it could not be asked (`TokenFailed`); or what it wants cannot be trusted (`SignInFailed`).
  */
-import { SignInFailed, TokenFailed } from "@letterhead/core/headers/HeaderError"
+import { type HeaderErrorReason, SignInFailed, TokenFailed } from "@letterhead/core/headers/HeaderError"
 import { AuthorizationServerMismatchError, IssuerMismatchError, OAuthError } from "@modelcontextprotocol/client"
 import * as Data from "effect/Data"
 import * as Redacted from "effect/Redacted"
@@ -27,6 +27,13 @@ export type GrantError = GrantRefused | SignInFailed | TokenFailed
 /** A refusal as a reason of `HeaderError`, for callers to whom the code makes no difference. */
 export const toReason = (error: GrantError): SignInFailed | TokenFailed =>
   error._tag === "GrantRefused" ? new SignInFailed({ description: error.message }) : error
+
+/** The same where nobody signs in: then no text may speak of a sign-in. */
+export const withoutSignIn = (reason: HeaderErrorReason): HeaderErrorReason => {
+  if (reason._tag === "SignInFailed") return new SignInFailed({ description: reason.description, withoutSignIn: true })
+  if (reason._tag === "TokenFailed") return new TokenFailed({ description: reason.description, withoutSignIn: true })
+  return reason
+}
 
 /** What a function of the SDK or a fetch rejected with; `secrets` are those of the request. */
 export const fromUnknown = (error: unknown, secrets: ReadonlyArray<Redacted.Redacted>): GrantError => {
