@@ -60,7 +60,7 @@ const signOut = Effect.fnUntraced(function* (server: string, wantsRevoked: boole
   const revocation =
     wantsRevoked && tokens !== undefined
       ? yield* Effect.result(revoked(tokens, entry).pipe(withProgress(`revoking the tokens of ${server}`)))
-      : Result.succeed(false)
+      : Result.succeed(undefined)
 
   const removed: Array<string> = []
   const failures: Array<HeaderError> = []
@@ -86,11 +86,10 @@ const signOut = Effect.fnUntraced(function* (server: string, wantsRevoked: boole
     yield* output.warn(`${error.message}. ${error.hint}`)
   }
   if (failure !== undefined) return yield* failure
-  const isRevoked = Result.isSuccess(revocation) && revocation.success
-  if (wantsRevoked && tokens !== undefined && !isRevoked) {
-    yield* output.warn(
-      printableLine(`the authorization server of "${server}" revokes nothing; the tokens stay valid until they expire`)
-    )
+  const outcome = Result.isSuccess(revocation) ? revocation.success : undefined
+  const isRevoked = outcome === REVOKED
+  if (outcome !== undefined && !isRevoked) {
+    yield* output.warn(printableLine(`no token of "${server}" was revoked: ${outcome}`))
   }
   if (output.json) return yield* output.document({ server, removed, revoked: isRevoked })
   const what = isRevoked ? ", and the tokens are void" : ""
@@ -126,20 +125,28 @@ const onlyOriginOf = Effect.fnUntraced(function* (server: string, stored: Readon
   })
 })
 
-/** Whether the authorization server made the tokens void. */
+/** {@link REVOKED}, or why nothing was. */
 const revoked = Effect.fnUntraced(function* (key: SecretKey, entry: ServerEntry | undefined) {
   const store = yield* SecretStore
   const { decode } = yield* Effect.promise(() => import("@letterhead/oauth/token/TokenRecord"))
   const { revoke } = yield* Effect.promise(() => import("@letterhead/oauth/grant/Revocation"))
   const { layer: network } = yield* Effect.promise(() => import("../../OAuthNetwork.ts"))
   const record = Option.getOrUndefined(yield* Effect.flatMap(store.get(key), decode))
-  if (record?._tag !== "SignedIn") return false
+  if (record === undefined) return `what is stored cannot be read; ${UNKNOWN}`
+  if (record._tag === "SignedOut") return `${record.reason}; ${UNKNOWN}`
   const { principal, server } = key
   const { evaluate } = yield* Effect.promise(() => import("@letterhead/oauth/flow/EntrySettings"))
   const settings = entry === undefined ? {} : yield* evaluate(entry)
   const target = { server, principal, serverUrl: new URL(record.serverUrl), settings }
-  return yield* Effect.provide(revoke(target, record), network())
+  const isRevoked = yield* Effect.provide(revoke(target, record), network())
+  return isRevoked ? REVOKED : "its authorization server revokes nothing; the tokens stay valid until they expire"
 })
+
+/** The authorization server made the tokens void. */
+const REVOKED = "revoked"
+
+/** Where no tokens are there to be shown to the authorization server. */
+const UNKNOWN = "those that were given stay valid until they expire, unless the authorization server ended them"
 
 /** Leaves a mark where OpenHarness is signed in, since its sign-in would otherwise be used again at the next call. */
 const disown = Effect.fnUntraced(function* (server: string, origin: string) {

@@ -1,5 +1,5 @@
 /** `letterhead login`, `logout`, `auth inspect` and what `servers` says of them, as a person runs them. */
-import { chmodSync, readdirSync, readFileSync } from "node:fs"
+import { chmodSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
@@ -27,6 +27,17 @@ const keptBy = ({ home }: Person): string =>
   readdirSync(home, { recursive: true, withFileTypes: true })
     .map((file) => (file.isFile() ? readFileSync(join(file.parentPath, file.name), "utf8") : ""))
     .join("\n")
+
+/** Makes of the key that each token is bound to something that is none. */
+const spoilKeys = ({ home }: Person): void => {
+  for (const file of readdirSync(home, { recursive: true, withFileTypes: true })) {
+    const path = join(file.parentPath, file.name)
+    if (!file.isFile() || !file.name.endsWith(".json")) continue
+    const text = readFileSync(path, "utf8")
+    const spoilt = text.replace(/(\\"kty\\":\\")EC/, "$1none")
+    if (spoilt !== text) writeFileSync(path, spoilt)
+  }
+}
 
 const authorizationOf = (value: unknown): unknown =>
   typeof value === "object" && value !== null && "servers" in value && Array.isArray(value.servers)
@@ -275,6 +286,21 @@ describe.concurrent("letterhead logout", () => {
       const ended = yield* of.run(["logout", "notes", "--revoke"])
       expect(ended.code).toBe(0)
       expect(ended.stderr).toContain("revokes nothing")
+    })
+  )
+
+  it.live("--revoke says so where the key of the tokens was spoilt, and blames no authorization server", () =>
+    Effect.gen(function* () {
+      const server = yield* BoundTokens.make()
+      const of = yield* someone(server.url)
+      yield* login(of)
+      spoilKeys(of)
+      const ended = yield* of.run(["logout", "notes", "--revoke"])
+      expect(ended).toMatchObject({ code: 0, stdout: `Signed out of "notes".\n` })
+      expect(ended.stderr).toContain(
+        'no token of "notes" was revoked: the key that its token is bound to is missing or broken; those that were given'
+      )
+      expect(ended.stderr).not.toContain("revokes nothing")
     })
   )
 
