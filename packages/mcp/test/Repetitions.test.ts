@@ -137,6 +137,41 @@ describe("a request that may be sent again", () => {
   )
 })
 
+describe("what a request was sent with before", () => {
+  it.live("is told for its own repetition, and not for another request of the connection", () =>
+    Effect.gen(function* () {
+      let count = 0
+      const origin = yield* LoopbackListener.listen((_, response) => {
+        count += 1
+        response.writeHead(count % 2 === 1 ? 401 : 200, { "content-type": "application/json" }).end("{}")
+      })
+      const told: Array<readonly [whose: string, before: string | undefined]> = []
+      const { send } = yield* Requests.make({
+        url: `${origin}/mcp`,
+        headers: {
+          resolve: ({ sessionId = "connection" }, before) =>
+            Effect.sync(() => {
+              told.push([sessionId, before?.reveal()[0]?.[1]])
+              return resolvedOf({ "x-count": String(told.length) })
+            }),
+          challenge: () => Effect.succeed("retry" as const)
+        }
+      })
+      yield* send("", { http: "DELETE" })
+      yield* send("", { http: "DELETE" })
+      yield* send("tools/call")
+      assert.deepStrictEqual(told, [
+        ["connection", undefined],
+        ["connection", "1"],
+        ["connection", undefined],
+        ["connection", "3"],
+        ["one", undefined],
+        ["one", "5"]
+      ])
+    })
+  )
+})
+
 describe("a call that ends while its request waits", () => {
   for (const end of ["the call", "the SDK"] as const) {
     it.live(`F82: is never sent again (${end})`, () =>

@@ -29,7 +29,7 @@ import type { HttpResponse } from "./HttpResponse.ts"
 import type { RequestGroup } from "./RequestGroup.ts"
 import * as Masking from "../failure/Masking.ts"
 import * as Proof from "./Proof.ts"
-import { HeadersFailed, ProtocolFailed, RedirectRefused } from "../McpError.ts"
+import { HeadersFailed, type McpErrorReason, ProtocolFailed, RedirectRefused } from "../McpError.ts"
 import * as Refusal from "../failure/Refusal.ts"
 import * as Repetition from "./Repetition.ts"
 import { RequestFailure } from "../failure/RequestFailure.ts"
@@ -142,18 +142,21 @@ export class RequestHeaders {
 
   async #send(sending: Sending): Promise<HttpResponse> {
     const { call, repeatable } = sending.subject
-    const { headers } = this.#options
+    const { headers, owner } = this.#options
+    // What the connection sends for itself is many requests: what one was sent with is nothing to the next.
+    let before = call === owner ? undefined : call.headers
     let repetitions = 0
     let challenged = false
     let provenAnew = false
     for (let attempt = 1; ; attempt += 1) {
-      const effect = headers.resolve(call.context, call.headers)
+      const effect = headers.resolve(call.context, before)
       const given = settled(effect) ?? (await this.#run(effect, sending))
       const proof = Proof.of(given, sending.request, sending.target.url)
       const resolved = proof === undefined ? given : await this.#run(proof.headers, sending)
+      before = resolved
       const answered = await this.#attempt(sending, resolved, attempt)
       if (answered instanceof RequestFailure) {
-        if (!(await this.#mayRepeat(sending, repetitions, undefined))) throw answered
+        if (!(await this.#mayRepeat(sending, repetitions))) throw answered
         repetitions += 1
         continue
       }
@@ -252,11 +255,7 @@ export class RequestHeaders {
   }
 
   /** Waits until it may be sent again; `false` where it may not. */
-  async #mayRepeat(
-    sending: Sending,
-    repetitions: number,
-    reason: Parameters<typeof Repetition.wait>[0]
-  ): Promise<boolean> {
+  async #mayRepeat(sending: Sending, repetitions: number, reason?: McpErrorReason): Promise<boolean> {
     if (sending.subject.repeatable !== true || repetitions >= this.#limits.retries) return false
     return this.#run(Repetition.wait(reason, repetitions, this.#limits), sending)
   }
