@@ -87,4 +87,22 @@ describe("the time of a call", () => {
       assert.strictEqual(timers(), before)
     })
   )
+
+  it.live("keeps nothing alive where one that is over takes the others along", () =>
+    Effect.gen(function* () {
+      const { start } = yield* recording
+      const clock = yield* Clock.Clock
+      const before = timers()
+      yield* Effect.callback<void>((resume) => {
+        CallDeadlines.start(clock, 10, () => {
+          for (const answered of others) answered()
+          resume(Effect.void)
+        })
+        const others = [start("second", 7_654_321), start("third", 7_654_322)]
+      })
+      // The timer that woke it is one of them until it has told all.
+      yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+      assert.strictEqual(timers(), before)
+    })
+  )
 })

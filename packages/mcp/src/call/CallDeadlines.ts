@@ -55,10 +55,9 @@ class ClockDeadlines {
   #wake(): void {
     this.#sleeper = undefined
     const now = this.#clock.monotonicTimeNanosUnsafe()
-    for (const slot of this.#open.slots()) {
-      if (slot.value.at > now) this.#sleepUntil(slot.value.at)
-      else if (this.#open.leave(slot)) slot.value.over()
-    }
+    for (const slot of this.#open.slots()) if (slot.value.at <= now && this.#open.leave(slot)) slot.value.over()
+    // Only now: whoever is told may end others with it, and nobody sleeps for those.
+    for (const { value } of this.#open.slots()) this.#sleepUntil(value.at)
   }
 }
 
