@@ -323,9 +323,9 @@ export const make: Effect.Effect<HeaderSource, never, Requirements | Scope.Scope
 
 /** What the server says to somebody without a token, where nothing was sent to it yet. */
 const challengeOf = ({ serverUrl }: FlowTarget) =>
-  Effect.promise(() => import("./discovery/ServerChallenge.ts")).pipe(
-    Effect.flatMap(({ ask }) => ask(serverUrl)),
-    Effect.map(Challenge.parse)
+  Effect.flatMap(
+    Effect.promise(() => import("./discovery/ServerChallenge.ts")),
+    ({ ask }) => ask(serverUrl)
   )
 
 const UNBOUND = "the server takes only tokens that are bound to a key (DPoP), and this one is not"

@@ -6,16 +6,19 @@
  */
 import * as Effect from "effect/Effect"
 import * as OAuthFetch from "../http/OAuthFetch.ts"
+import * as Challenge from "./Challenge.ts"
 
-/** The field; `undefined` where the server does not answer 401, or does not answer at all. */
-export const ask = (serverUrl: URL): Effect.Effect<string | undefined> =>
+/** `undefined` where the server does not answer 401, asks for no token, or does not answer at all. */
+export const ask = (serverUrl: URL): Effect.Effect<Challenge.OAuthChallenge | undefined> =>
   Effect.scoped(
     Effect.gen(function* () {
       const fetch = yield* OAuthFetch.make({ serverUrl })
       const response = yield* Effect.tryPromise((signal) =>
         fetch(serverUrl, { method: "POST", headers: HEADERS, body: INITIALIZE, redirect: "manual", signal })
       )
-      return response.status === 401 ? (response.headers.get("www-authenticate") ?? undefined) : undefined
+      return response.status === 401
+        ? Challenge.parse(response.headers.get("www-authenticate") ?? undefined)
+        : undefined
     })
   ).pipe(Effect.orElseSucceed(() => undefined))
 

@@ -16,7 +16,6 @@ import type * as Scope from "effect/Scope"
 import * as ClientRegistration from "../client/ClientRegistration.ts"
 import type { OAuthClient } from "../client/OAuthClient.ts"
 import * as AuthorizationServer from "../discovery/AuthorizationServer.ts"
-import * as ParsedChallenge from "../discovery/Challenge.ts"
 import * as ServerChallenge from "../discovery/ServerChallenge.ts"
 import * as ClientCredentials from "../grant/ClientCredentials.ts"
 import * as GrantError from "../grant/GrantError.ts"
@@ -41,7 +40,7 @@ export const request = Effect.fn("GrantFlow.request")(function* (
     return yield* new SignInFailed({ description: "its entry names no grant", withoutSignIn: true })
   }
   // Before a first request nobody was refused yet, and only the server's own words say where its metadata is.
-  const challenge = said ?? ParsedChallenge.parse(yield* ServerChallenge.ask(serverUrl))
+  const challenge = said ?? (yield* ServerChallenge.ask(serverUrl))
   return yield* Effect.gen(function* () {
     const fetch = yield* OAuthFetch.make({ serverUrl })
     const authorizationServer = yield* AuthorizationServer.discover({

@@ -151,7 +151,9 @@ const bindingOf = Effect.fnUntraced(function* (
   // Loaded here because it is needed once for each sign-in that moves.
   const AuthorizationServer = yield* Effect.promise(() => import("../discovery/AuthorizationServer.ts"))
   const OAuthFetch = yield* Effect.promise(() => import("../http/OAuthFetch.ts"))
-  const said = refusal ?? (yield* challengeOf(serverUrl))
+  const { ask } = yield* Effect.promise(() => import("../discovery/ServerChallenge.ts"))
+  // Some say only there where their metadata is: taken for servers without any, they would get the refresh token themselves.
+  const said = refusal ?? (yield* ask(serverUrl))
   const { issuer, resource } = yield* Effect.scoped(
     Effect.flatMap(OAuthFetch.make({ serverUrl }), (fetch) =>
       AuthorizationServer.discover({ serverUrl, fetch, ...(said === undefined ? {} : { challenge: said }) })
@@ -162,16 +164,6 @@ const bindingOf = Effect.fnUntraced(function* (
   }
   const resourceMetadata = said?.resourceMetadata?.href
   return { issuer, resource, ...(resourceMetadata === undefined ? {} : { resourceMetadata }) }
-})
-
-/**
- * What the server says to somebody without a token. Some say only there where their metadata is: taken for servers without
- * any, they would get the refresh token themselves.
- */
-const challengeOf = Effect.fnUntraced(function* (serverUrl: URL) {
-  const { parse } = yield* Effect.promise(() => import("../discovery/Challenge.ts"))
-  const { ask } = yield* Effect.promise(() => import("../discovery/ServerChallenge.ts"))
-  return parse(yield* ask(serverUrl))
 })
 
 const recordOf = ({ serverUrl, tokens }: ForeignSignIn): TokenRecord.TokenRecord => {
