@@ -6,6 +6,7 @@
 import { DpopSession, generateDpopKeyPair } from "@modelcontextprotocol/client"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as ProofKey from "./ProofKey.ts"
 
@@ -21,7 +22,8 @@ export const make = Effect.fn("ProofSession.make")(function* (algorithm: ProofKe
   const key = yield* Effect.promise(async () => {
     const { privateKey } = await generateDpopKeyPair({ alg: algorithm, extractable: true })
     const exported = await crypto.subtle.exportKey("jwk", privateKey)
-    return Schema.decodeUnknownSync(ProofKey.PrivateKey)({ ...exported, alg: algorithm })
+    // The schema's own message would quote the key.
+    return Option.getOrThrowWith(decode({ ...exported, alg: algorithm }), () => new KeyBroken())
   })
   const made = ProofKey.fromPrivateKey(key)
   return { key: made, session: yield* Effect.orDie(restore(made)) }
@@ -42,6 +44,8 @@ export const restore = (key: ProofKey.ProofKey): Effect.Effect<DpopSession, KeyB
     },
     catch: () => new KeyBroken()
   })
+
+const decode = Schema.decodeUnknownOption(ProofKey.PrivateKey)
 
 /** What Web Crypto calls them. */
 const PARAMETERS = {
