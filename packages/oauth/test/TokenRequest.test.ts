@@ -124,6 +124,14 @@ describe("TokenAnswer", () => {
 })
 
 describe("ClientAuthentication", () => {
+  it.live("takes an answer whose refresh token is no text that can be written in a URL", () =>
+    Effect.gen(function* () {
+      const json = { ...TOKENS, refresh_token: "\ud800", scope: "read write" }
+      const answer = yield* refresh(yield* tokenServer([{ status: 200, json }]))
+      expect(answer.scope).toBe("read write")
+    }).pipe(Effect.scoped)
+  )
+
   it.live("Basic is what a secret is sent by, each half written as in a form", () =>
     Effect.gen(function* () {
       const server = yield* granting()

@@ -31,7 +31,8 @@ const masked = (text: string, secrets: ReadonlyArray<string>): string =>
 const writings = (text: string): ReadonlyArray<string> => [
   text,
   JSON.stringify(text).slice(1, -1),
-  encodeURIComponent(text),
+  // Half a character cannot be written in a URL.
+  encodeURIComponent(text.toWellFormed()),
   new URLSearchParams({ "": text }).toString().slice(1)
 ]
 
