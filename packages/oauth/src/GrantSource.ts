@@ -40,8 +40,10 @@ interface Session {
   wanted: boolean
   /** What the server said last when it refused a request. */
   challenge: Challenge.OAuthChallenge | undefined
-  /** What the server found missing, and is asked for with each token since. */
-  missing: string | undefined
+  /** What the server found missing, and is asked for with each token since one was given for it. */
+  readonly missing: Set<string>
+  /** What it found missing, until a request says whether a token is given for it. */
+  readonly sought: Set<string>
   /** What the last token is bound to. */
   proofKey: ProofKey | undefined
   readonly proofOf: DpopProof.ProofOf
@@ -74,7 +76,8 @@ export const make = Effect.fnUntraced(function* (options: {
       token: repeat((generation) => ask(entry, session, principal, generation)),
       wanted: entry.auth === "oauth",
       challenge: undefined,
-      missing: undefined,
+      missing: new Set(),
+      sought: new Set(),
       proofKey: undefined,
       proofOf: DpopProof.ofTokens(entry.name, ID),
       stepUps: new Set()
@@ -89,12 +92,29 @@ export const make = Effect.fnUntraced(function* (options: {
     principal: string,
     generation: number
   ): Effect.fn.Return<Granted, HeaderError> {
-    const { challenge, missing, proofKey, proofOf, serverUrl } = session
+    const { challenge, proofKey, proofOf, serverUrl, sought, stepUps } = session
+    const added = [...sought]
+    const missing = TokenRecord.union(...session.missing, ...added)
     const target = yield* options.targetOf(entry, serverUrl, principal)
     const issued = yield* Effect.mapError(
-      options.request(target, { challenge, missing, proofKey, scopes: entry.oauth?.scopes }),
+      options.request(target, { challenge, missing, proofKey, scopes: entry.oauth?.scopes }).pipe(
+        // Here, since whoever asked for more may be gone by now.
+        Effect.tapError(({ _tag }) =>
+          Effect.sync(() => {
+            for (const scope of added) {
+              // Who refused it would refuse all that is asked for with it.
+              sought.delete(scope)
+              if (_tag === "TokenFailed") stepUps.delete(scope)
+            }
+          })
+        )
+      ),
       failed(entry)
     )
+    for (const scope of added) {
+      sought.delete(scope)
+      session.missing.add(scope)
+    }
     const place = formatPlace(entry.oauth?.place ?? entry.place)
     const had = `${nameOf(entry)} at ${issued.issuer}`
     const patch = yield* Effect.mapError(
@@ -115,7 +135,7 @@ export const make = Effect.fnUntraced(function* (options: {
     generation: number | undefined,
     scope: string | undefined
   ): Effect.fn.Return<boolean, HeaderError> {
-    const { stepUps, token } = session
+    const { sought, stepUps, token } = session
     const held = token.held()
     if (scope === undefined || held === undefined || generation === undefined) return false
     if (TokenRecord.includes(held.value.scope, scope)) return held.generation !== generation
@@ -125,19 +145,13 @@ export const make = Effect.fnUntraced(function* (options: {
     }
     if (stepUps.size >= STEP_UPS) return false
     stepUps.add(scope)
-    const before = session.missing
-    session.missing = TokenRecord.union(before, scope)
+    sought.add(scope)
     // What is asked for without it already comes first.
     yield* Effect.flatMap(token.renew(held.generation), ({ generation, value }) =>
       TokenRecord.includes(value.scope, scope) ? Effect.void : Effect.asVoid(token.renew(generation))
     ).pipe(
-      Effect.tapError(({ reason }) =>
-        Effect.sync(() => {
-          // Who refused it would refuse all that is asked for with it.
-          session.missing = before
-          if (reason._tag === "TokenFailed") stepUps.delete(scope)
-        })
-      )
+      // Where this waited for a request that began before, nobody said anything of it.
+      Effect.onError(() => Effect.sync(() => void (sought.delete(scope) && stepUps.delete(scope))))
     )
     return true
   })
