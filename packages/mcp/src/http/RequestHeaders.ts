@@ -21,6 +21,7 @@ import type { Dispatcher } from "undici"
 import type { Call } from "../call/Call.ts"
 import type { CallCorrelation } from "../call/CallCorrelation.ts"
 import type { Post } from "../session/DirectTransport.ts"
+import { Endpoint, type Paths, type RequestTarget } from "./Endpoint.ts"
 import { proxyOf } from "./HttpDispatcher.ts"
 import * as HttpExchange from "./HttpExchange.ts"
 import { HttpLimits } from "./HttpLimits.ts"
@@ -29,7 +30,7 @@ import type { HttpResponse } from "./HttpResponse.ts"
 import type { RequestGroup } from "./RequestGroup.ts"
 import * as Masking from "../failure/Masking.ts"
 import * as Proof from "./Proof.ts"
-import { HeadersFailed, type McpErrorReason, ProtocolFailed, RedirectRefused } from "../McpError.ts"
+import { HeadersFailed, type McpErrorReason, ProtocolFailed } from "../McpError.ts"
 import * as Refusal from "../failure/Refusal.ts"
 import * as Repetition from "./Repetition.ts"
 import { RequestFailure } from "../failure/RequestFailure.ts"
@@ -45,24 +46,13 @@ export interface RequestHeadersOptions {
   readonly dispatcher: Dispatcher
   /** That of every request of {@link RequestHeaders.fetch} and {@link RequestHeaders.fetchFor}. Default: none. */
   readonly group?: RequestGroup
-  /**
-   * Where headers go: to the path of the entry's URL alone, or, for HTTP+SSE, whose server names another one to send
-   * to, to each path of its origin but those under `/.well-known/`. Default: `endpoint`.
-   */
-  readonly paths?: "endpoint" | "origin"
-}
-
-/** Where a request goes. */
-interface Target {
-  readonly url: URL
-  readonly origin: string
-  /** With the query. */
-  readonly path: string
+  /** Default: `endpoint`. */
+  readonly paths?: Paths
 }
 
 /** One request, whatever becomes of it. */
 interface Sending {
-  readonly target: Target
+  readonly target: RequestTarget
   readonly request: HttpRequest.HttpRequest
   readonly subject: RequestSubject.RequestSubject
   /** What ends it. */
@@ -72,7 +62,7 @@ interface Sending {
 
 export class RequestHeaders {
   readonly #options: RequestHeadersOptions
-  readonly #endpoint: Target
+  readonly #endpoint: Endpoint
   readonly #limits: HttpLimits
   readonly #proxy: string | undefined
   /** What of the endpoint's query no error may show. */
@@ -80,7 +70,7 @@ export class RequestHeaders {
 
   constructor(options: RequestHeadersOptions) {
     this.#options = options
-    this.#endpoint = targetOf(options.headers.url)
+    this.#endpoint = new Endpoint(options.headers.url, options.paths ?? "endpoint")
     this.#query = Masking.queryOf(options.headers.url)
     this.#limits = options.owner.service(HttpLimits)
     this.#proxy = proxyOf(options.dispatcher, options.headers.url)
@@ -96,7 +86,7 @@ export class RequestHeaders {
     const subject = RequestSubject.ofMessage(message, this.#options.correlation)
     const request = { method: "POST", headers, body }
     const signals = signal === undefined ? [subject.call.signal] : [signal, subject.call.signal]
-    return this.#send({ target: this.#endpoint, request, subject, signals, group })
+    return this.#send({ target: this.#endpoint.target, request, subject, signals, group })
   }
 
   /** A fetch each of whose requests belongs to this call. */
@@ -108,11 +98,11 @@ export class RequestHeaders {
     const { correlation, group, owner } = this.#options
     init.signal?.throwIfAborted()
     group?.throwIfClosed()
-    const target = this.#target(input)
+    const target = this.#endpoint.find(input)
     const reading = HttpRequest.of(init)
     const request = reading instanceof Promise ? await reading : reading
     // Neither the endpoint nor what it may name: whatever it is, none of our headers belongs to it.
-    if (!this.#isOurs(target)) {
+    if (!this.#endpoint.owns(target)) {
       const signals = init.signal === undefined || init.signal === null ? [] : [init.signal]
       return this.#write({ target, request, subject: { call: bound ?? owner }, signals, group }, undefined)
     }
@@ -126,18 +116,6 @@ export class RequestHeaders {
       if (subject.resumes === true && error instanceof RequestFailure) subject.call.fail(error.reason)
       throw error
     }
-  }
-
-  #target(input: string | URL): Target {
-    const { url } = this.#endpoint
-    if ((typeof input === "string" ? input : input.href) === url.href) return this.#endpoint
-    const target = targetOf(new URL(input))
-    if (target.origin !== url.origin) throw new RequestFailure(new RedirectRefused({ target: target.origin }))
-    return target
-  }
-
-  #isOurs({ url }: Target): boolean {
-    return this.#options.paths === "origin" ? !isWellKnown(url) : url.pathname === this.#endpoint.url.pathname
   }
 
   async #send(sending: Sending): Promise<HttpResponse> {
@@ -287,17 +265,6 @@ const unanswered = (status: number) =>
   })
 
 const UNANSWERED = { 202: unanswered(202), 204: unanswered(204) }
-
-const targetOf = (url: URL): Target => ({ url, origin: url.origin, path: `${url.pathname}${url.search}` })
-
-/** Whether a path is one of RFC 8615, however it is written; one that cannot be decoded may be. */
-const isWellKnown = ({ pathname }: URL): boolean => {
-  try {
-    return /^\/+\.well-known(?:\/|$)/i.test(decodeURIComponent(pathname))
-  } catch {
-    return true
-  }
-}
 
 const throwIfEnded = ({ group, signals }: Sending): void => {
   for (const signal of signals) signal.throwIfAborted()
