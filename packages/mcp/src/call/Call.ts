@@ -18,6 +18,8 @@ import { RequestFailure } from "../failure/RequestFailure.ts"
  */
 const REMEMBERED = 10
 
+const NONE: ReadonlyArray<OpenRequest> = []
+
 /** A request that is under way. */
 export interface OpenRequest {
   /** Lets go of what carries it. */
@@ -29,8 +31,7 @@ export interface OpenRequest {
 /** What the requests of a call have in common. */
 interface Life {
   readonly abort: AbortController
-  /** Absent while there are none. */
-  requests: Set<OpenRequest> | undefined
+  requests: ReadonlyArray<OpenRequest>
   failure: McpErrorReason | undefined
   sent: ReadonlyArray<Sent>
   callId: string | undefined
@@ -79,7 +80,7 @@ export class Call {
       of === undefined
         ? {
             abort: new AbortController(),
-            requests: undefined,
+            requests: NONE,
             failure: undefined,
             sent: [],
             callId: undefined,
@@ -146,18 +147,17 @@ export class Call {
 
   /** A request of it is under way, until {@link leave}. */
   enter(request: OpenRequest): void {
-    this.#life.requests = (this.#life.requests ?? new Set()).add(request)
+    this.#life.requests = [...this.#life.requests, request]
   }
 
   leave(request: OpenRequest): void {
-    this.#life.requests?.delete(request)
-    if (this.#life.requests?.size === 0) this.#life.requests = undefined
+    this.#life.requests = this.#life.requests.filter((other) => other !== request)
   }
 
   /** Ends the call for a reason that the SDK does not know; the first one stays. */
   fail(reason: McpErrorReason): void {
     this.#life.failure ??= reason
-    for (const request of this.#life.requests ?? []) request.fail(reason)
+    for (const request of this.#life.requests) request.fail(reason)
     this.#life.abort.abort(new RequestFailure(reason))
   }
 
