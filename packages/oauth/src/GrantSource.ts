@@ -15,8 +15,10 @@ import * as ServerUrl from "@letterhead/core/server/ServerUrl"
 import { type ChallengeResponse, Rank } from "@letterhead/core/sources/HeaderSource"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import * as Challenge from "./discovery/Challenge.ts"
 import type { FlowTarget, GrantRequest, SignedIn } from "./flow/OAuthFlow.ts"
+import type { Unanswered } from "./discovery/ServerChallenge.ts"
 import * as DpopProof from "./proof/DpopProof.ts"
 import type { ProofKey } from "./proof/ProofKey.ts"
 import * as RepeatableToken from "./token/RepeatableToken.ts"
@@ -40,6 +42,8 @@ interface Session {
   wanted: boolean
   /** What the server said last when it refused a request. */
   challenge: Challenge.OAuthChallenge | undefined
+  /** Whether the server was asked what it wants, and that is settled. */
+  asked: boolean
   /** What the server found missing, and is asked for with each token since one was given for it. */
   readonly missing: Set<string>
   /** What it found missing, until a request says whether a token is given for it. */
@@ -55,6 +59,8 @@ const ID = TokenPatch.ID
 
 export const make = Effect.fnUntraced(function* (options: {
   readonly request: (target: FlowTarget, request: GrantRequest) => Effect.Effect<SignedIn, HeaderErrorReason>
+  /** What the server says to somebody without a token; fails where it does not answer. */
+  readonly challengeOf: (serverUrl: URL) => Effect.Effect<Challenge.OAuthChallenge | undefined, Unanswered>
   /** What the entry says now; asks the trust gate. */
   readonly targetOf: (entry: ServerEntry, serverUrl: URL, principal: string) => Effect.Effect<FlowTarget, HeaderError>
   /** What the URL of the entry is now. */
@@ -76,6 +82,7 @@ export const make = Effect.fnUntraced(function* (options: {
       token: repeat((generation) => ask(entry, session, principal, generation)),
       wanted: entry.auth === "oauth",
       challenge: undefined,
+      asked: false,
       missing: new Set(),
       sought: new Set(),
       proofKey: undefined,
@@ -92,10 +99,17 @@ export const make = Effect.fnUntraced(function* (options: {
     principal: string,
     generation: number
   ): Effect.fn.Return<Granted, HeaderError> {
-    const { challenge, proofKey, proofOf, serverUrl, sought, stepUps } = session
+    const { proofKey, proofOf, serverUrl, sought, stepUps } = session
     const added = [...sought]
     const missing = TokenRecord.union(...session.missing, ...added)
     const target = yield* options.targetOf(entry, serverUrl, principal)
+    // Before a first request nobody was refused yet, and only the server's own words say where its metadata is.
+    if (session.challenge === undefined && !session.asked) {
+      const said = yield* Effect.option(options.challengeOf(serverUrl))
+      session.asked = Option.isSome(said)
+      session.challenge ??= Option.getOrUndefined(said)
+    }
+    const { challenge } = session
     const issued = yield* Effect.mapError(
       options.request(target, { challenge, missing, proofKey, scopes: entry.oauth?.scopes }).pipe(
         // Here, since whoever asked for more may be gone by now.
@@ -111,6 +125,7 @@ export const make = Effect.fnUntraced(function* (options: {
       ),
       failed(entry)
     )
+    session.asked = true
     for (const scope of added) {
       sought.delete(scope)
       session.missing.add(scope)

@@ -191,6 +191,11 @@ export const make: Effect.Effect<HeaderSource, never, Requirements | Scope.Scope
 
   const granting = yield* GrantSource.make({
     request: flow.grant,
+    challengeOf: (serverUrl) =>
+      Effect.provideContext(
+        Effect.flatMap(serverChallenge, ({ answerOf }) => answerOf(serverUrl)),
+        services
+      ),
     urlOf: (entry) => Effect.provideContext(ServerUrl.evaluate(entry), services),
     targetOf: (entry, serverUrl, principal) =>
       EntrySettings.evaluate(entry).pipe(
@@ -322,11 +327,9 @@ export const make: Effect.Effect<HeaderSource, never, Requirements | Scope.Scope
 })
 
 /** What the server says to somebody without a token, where nothing was sent to it yet. */
-const challengeOf = ({ serverUrl }: FlowTarget) =>
-  Effect.flatMap(
-    Effect.promise(() => import("./discovery/ServerChallenge.ts")),
-    ({ ask }) => ask(serverUrl)
-  )
+const challengeOf = ({ serverUrl }: FlowTarget) => Effect.flatMap(serverChallenge, ({ ask }) => ask(serverUrl))
+
+const serverChallenge = Effect.promise(() => import("./discovery/ServerChallenge.ts"))
 
 const UNBOUND = "the server takes only tokens that are bound to a key (DPoP), and this one is not"
 

@@ -157,6 +157,28 @@ describe("a grant without a person", () => {
     }).pipe(Effect.provide(program()))
   )
 
+  it.effect("asks a server that lets anybody in what it wants once, and ends the session that this began", () =>
+    Effect.gen(function* () {
+      const server = yield* GrantServer.make({ expiresIn: 600, open: true })
+      const connection = yield* open(entryOf(server.url))
+      const bare = () =>
+        server.received.filter(({ headers, path }) => path === "/mcp" && headers.authorization === undefined)
+      for (let token = 1; token <= 3; token++) {
+        assert.strictEqual(yield* send(connection), 200)
+        assert.strictEqual(server.asked.length, token)
+        yield* untilReally(() => bare().length >= 2)
+        yield* TestClock.adjust("700 seconds")
+      }
+      assert.deepStrictEqual(
+        bare().map(({ headers, method }) => [method, headers["mcp-session-id"]]),
+        [
+          ["POST", undefined],
+          ["DELETE", "session-1"]
+        ]
+      )
+    }).pipe(Effect.provide(program()))
+  )
+
   it.effect(
     "keeps its token where a renewal fails, tries again ten seconds later, and fails where it has expired",
     () =>

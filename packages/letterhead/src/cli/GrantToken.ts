@@ -23,16 +23,16 @@ export const request = Effect.fnUntraced(function* (entry: ServerEntry) {
   const { evaluate: urlOf } = yield* Effect.promise(() => import("@letterhead/core/server/ServerUrl"))
   const { evaluate: settingsOf } = yield* Effect.promise(() => import("@letterhead/oauth/flow/EntrySettings"))
   const GrantFlow = yield* Effect.promise(() => import("@letterhead/oauth/flow/GrantFlow"))
+  const ServerChallenge = yield* Effect.promise(() => import("@letterhead/oauth/discovery/ServerChallenge"))
   const TokenRecord = yield* Effect.promise(() => import("@letterhead/oauth/token/TokenRecord"))
   const { layer: network } = yield* Effect.promise(() => import("../OAuthNetwork.ts"))
   const server = entry.name
   const serverUrl = yield* urlOf(entry)
   const target = { server, serverUrl, principal: LOCAL_PRINCIPAL, settings: yield* settingsOf(entry) }
-  const issued = yield* GrantFlow.request(target, {
-    challenge: undefined,
-    scopes: entry.oauth?.scopes,
-    missing: undefined
-  }).pipe(
+  const issued = yield* ServerChallenge.ask(serverUrl).pipe(
+    Effect.flatMap((challenge) =>
+      GrantFlow.request(target, { challenge, scopes: entry.oauth?.scopes, missing: undefined })
+    ),
     Effect.provide(network()),
     Effect.mapError((reason) => new HeaderError({ server, source: "oauth", reason })),
     withProgress(`asking for a token for ${server}`)

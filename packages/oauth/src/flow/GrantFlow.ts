@@ -16,7 +16,6 @@ import type * as Scope from "effect/Scope"
 import * as ClientRegistration from "../client/ClientRegistration.ts"
 import type { OAuthClient } from "../client/OAuthClient.ts"
 import * as AuthorizationServer from "../discovery/AuthorizationServer.ts"
-import * as ServerChallenge from "../discovery/ServerChallenge.ts"
 import * as ClientCredentials from "../grant/ClientCredentials.ts"
 import * as GrantError from "../grant/GrantError.ts"
 import * as IdentityAssertion from "../grant/IdentityAssertion.ts"
@@ -32,15 +31,13 @@ import type { FlowTarget, GrantRequest, GrantSettings, SignedIn } from "./OAuthF
 /** As `grant` of `OAuthFlow`. */
 export const request = Effect.fn("GrantFlow.request")(function* (
   target: FlowTarget,
-  { challenge: said, missing, proofKey, scopes }: GrantRequest
+  { challenge, missing, proofKey, scopes }: GrantRequest
 ): Effect.fn.Return<SignedIn, HeaderErrorReason, SecretStore> {
   const { serverUrl, settings } = target
   const { grant } = settings
   if (grant === undefined) {
     return yield* new SignInFailed({ description: "its entry names no grant", withoutSignIn: true })
   }
-  // Before a first request nobody was refused yet, and only the server's own words say where its metadata is.
-  const challenge = said ?? (yield* ServerChallenge.ask(serverUrl))
   return yield* Effect.gen(function* () {
     const fetch = yield* OAuthFetch.make({ serverUrl })
     const authorizationServer = yield* AuthorizationServer.discover({

@@ -45,7 +45,7 @@ export type GrantSettings = { readonly key?: ClientKey; readonly issuer?: string
 
 /** What a token is asked for with a grant. */
 export interface GrantRequest {
-  /** What the server said when it refused a request; where nothing is known, it is asked. */
+  /** What the server said when it refused a request, as far as that is known. */
   readonly challenge: Challenge | undefined
   /** Asked for in the place of those that the server's metadata lists. */
   readonly scopes: ReadonlyArray<string> | undefined

@@ -7,8 +7,8 @@
  * a failure of the server (5xx, 429) or none at all is `TokenFailed`, and one that the policy does not let be asked is
  * `SignInFailed`. Neither says more of a foreign URL than its origin.
  *
- * Redirects are followed where the caller does not do that itself: five at most, a POST only within its origin and only
- * as a POST.
+ * Redirects are followed where the caller does not do that itself: five at most, a POST or DELETE only within its origin
+ * and only as what it is.
  */
 import { SignInFailed, TokenFailed } from "@letterhead/core/headers/HeaderError"
 import type { FetchLike } from "@modelcontextprotocol/client"
@@ -113,8 +113,8 @@ export const make = Effect.fnUntraced(function* (options: {
           throw new TokenFailed({ description: `${at(url)} redirects more than ${REDIRECT_LIMIT} times` })
         }
         const target = checked(URL.parse(location, url) ?? "", policy)
-        const staysPost = KEEPS_METHOD.has(response.status) && target.origin === url.origin
-        if (mode === "error" || (message.method === "POST" && !staysPost)) {
+        const keepsMethod = KEEPS_METHOD.has(response.status) && target.origin === url.origin
+        if (mode === "error" || (message.method !== "GET" && !keepsMethod)) {
           throw new TokenFailed({ description: `${at(url)} redirects a request that goes nowhere else` })
         }
         if (target.origin !== url.origin) message.headers.delete("authorization")
@@ -146,7 +146,7 @@ const direct: OAuthDispatching = Effect.fnUntraced(function* (lookup) {
 })
 
 interface Message {
-  readonly method: "GET" | "POST"
+  readonly method: "GET" | "POST" | "DELETE"
   readonly headers: Headers
   readonly body: string | null
   readonly signal: AbortSignal
@@ -160,7 +160,9 @@ const KEEPS_METHOD: ReadonlySet<number> = new Set([307, 308])
 
 const messageOf = async (init: RequestInit, signal: AbortSignal): Promise<Message> => {
   const method = (init.method ?? "GET").toUpperCase()
-  if (method !== "GET" && method !== "POST") throw new TypeError("OAuth asks with GET and POST")
+  if (method !== "GET" && method !== "POST" && method !== "DELETE") {
+    throw new TypeError("OAuth asks with GET, POST and DELETE")
+  }
   const content = new Response(init.body ?? null)
   const headers = new Headers(init.headers)
   const type = content.headers.get("content-type")

@@ -22,6 +22,8 @@ export interface Settings {
   holds: boolean
   /** In place of the own. */
   issuer: string | undefined
+  /** Whether anybody may begin a session, for which no token is asked. */
+  open: boolean
 }
 
 export interface GrantServer {
@@ -51,6 +53,7 @@ export const make = (initial: Partial<Settings> = {}): Effect.Effect<GrantServer
       granted: undefined,
       holds: false,
       issuer: undefined,
+      open: false,
       ...initial
     }
     const asked: Array<URLSearchParams> = []
@@ -63,6 +66,7 @@ export const make = (initial: Partial<Settings> = {}): Effect.Effect<GrantServer
       const { json } = LoopbackServer
       const metadata = `resource_metadata="${origin}/resource"`
       switch (request.path) {
+        case "/.well-known/oauth-protected-resource/mcp":
         case "/resource":
           return json(response, { resource: `${origin}/mcp`, authorization_servers: [settings.issuer ?? origin] })
         case "/.well-known/oauth-authorization-server":
@@ -104,6 +108,9 @@ export const make = (initial: Partial<Settings> = {}): Effect.Effect<GrantServer
         case "/mcp": {
           const authorization = request.headers.authorization ?? ""
           seen.push(authorization)
+          if (settings.open && (request.method === "DELETE" || request.body.includes(`"initialize"`))) {
+            return response.writeHead(200, { "mcp-session-id": "session-1" }).end()
+          }
           const scope = tokens.get(authorization)
           if (scope === undefined) {
             return response.writeHead(401, { "www-authenticate": `Bearer ${metadata}` }).end()
