@@ -11,6 +11,7 @@ import type { Environment } from "@letterhead/core/server/Environment"
 import type { McpConfig } from "@letterhead/core/server/McpConfig"
 import type { ServerEntry } from "@letterhead/core/server/ServerEntry"
 import { type HeaderSource, Rank } from "@letterhead/core/sources/HeaderSource"
+import * as RecentlyUsed from "@letterhead/core/sources/RecentlyUsed"
 import type { TrustGate } from "@letterhead/core/trust/TrustGate"
 import type { TrustStore } from "@letterhead/core/trust/TrustStore"
 import type { SignIn } from "@letterhead/oauth/signin/SignIn"
@@ -46,7 +47,7 @@ export const make = Effect.fnUntraced(function* (
   const fs = yield* FileSystem.FileSystem
   const store = yield* SecretStore
   /** By entry, the principals that nothing was stored for. */
-  const strangers = new WeakMap<ServerEntry, Set<string>>()
+  const strangers = new WeakMap<ServerEntry, RecentlyUsed.RecentlyUsed<true>>()
   let source: HeaderSource | undefined
 
   const loading = yield* Effect.promise(() => import("./OAuthServices.ts")).pipe(
@@ -83,10 +84,12 @@ export const make = Effect.fnUntraced(function* (
     resolve: (entry, call, soFar) => {
       if (source !== undefined) return source.resolve(entry, call, soFar)
       const known = strangers.get(entry)
-      if (known?.has(call.principal) === true) return NOTHING
+      if (known?.get(call.principal) === true) return NOTHING
       return Effect.flatMap(isStranger(entry, call), (stranger) => {
         if (!stranger) return Effect.flatMap(loaded, (made) => made.resolve(entry, call, soFar))
-        strangers.set(entry, (known ?? new Set()).add(call.principal))
+        const principals = strangers.get(entry) ?? RecentlyUsed.make<true>()
+        strangers.set(entry, principals)
+        principals.set(call.principal, true)
         return NOTHING
       })
     },

@@ -15,15 +15,13 @@ import {
 } from "@letterhead/core/headers/HeaderError"
 import type * as HeaderPatch from "@letterhead/core/headers/HeaderPatch"
 import { formatPlace, type ServerEntry } from "@letterhead/core/server/ServerEntry"
+import * as RecentlyUsed from "@letterhead/core/sources/RecentlyUsed"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type { FlowTarget } from "./flow/OAuthFlow.ts"
 import * as RepeatableToken from "./token/RepeatableToken.ts"
 import * as TokenPatch from "./token/TokenPatch.ts"
 import type { IssuedTokens } from "./token/TokenRecord.ts"
-
-/** Exchanged tokens that are kept at most; the oldest goes first. */
-export const CAPACITY = 1_000
 
 /** Exchanges one token for another. */
 export type Exchange = (
@@ -46,7 +44,7 @@ export const make = Effect.fnUntraced(function* (options: {
 }) {
   const repeat = yield* RepeatableToken.make
   // By entry; in each by principal and subject token: what comes of one is not another's.
-  const tokens = new WeakMap<ServerEntry, Map<string, RepeatableToken.RepeatableToken<Exchanged>>>()
+  const tokens = new WeakMap<ServerEntry, RecentlyUsed.RecentlyUsed<RepeatableToken.RepeatableToken<Exchanged>>>()
 
   const ask = Effect.fnUntraced(function* (
     entry: ServerEntry,
@@ -68,14 +66,14 @@ export const make = Effect.fnUntraced(function* (options: {
   })
 
   const tokenOf = (entry: ServerEntry, caller: Subject): RepeatableToken.RepeatableToken<Exchanged> => {
-    const ofEntry = tokens.get(entry) ?? new Map<string, RepeatableToken.RepeatableToken<Exchanged>>()
+    const ofEntry =
+      tokens.get(entry) ??
+      RecentlyUsed.make<RepeatableToken.RepeatableToken<Exchanged>>({ isIdle: (token) => !token.isPending() })
     tokens.set(entry, ofEntry)
     const key = `${caller.subject}\n${caller.principal}`
     const known = ofEntry.get(key)
     if (known !== undefined) return known
     const made = repeat((generation) => ask(entry, caller, generation))
-    const [oldest] = ofEntry.keys()
-    if (oldest !== undefined && ofEntry.size >= CAPACITY) ofEntry.delete(oldest)
     ofEntry.set(key, made)
     return made
   }

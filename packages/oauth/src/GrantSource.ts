@@ -13,6 +13,7 @@ import * as HeaderPatch from "@letterhead/core/headers/HeaderPatch"
 import { formatPlace, type ServerEntry } from "@letterhead/core/server/ServerEntry"
 import * as ServerUrl from "@letterhead/core/server/ServerUrl"
 import { type ChallengeResponse, Rank } from "@letterhead/core/sources/HeaderSource"
+import * as RecentlyUsed from "@letterhead/core/sources/RecentlyUsed"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
@@ -68,11 +69,11 @@ export const make = Effect.fnUntraced(function* (options: {
 }) {
   const repeat = yield* RepeatableToken.make
   // By entry and principal: what one is given is not another's.
-  const sessions = new WeakMap<ServerEntry, Map<string, Session>>()
+  const sessions = new WeakMap<ServerEntry, RecentlyUsed.RecentlyUsed<Session>>()
 
   const sessionOf = Effect.fnUntraced(function* (entry: ServerEntry, { principal }: CallContext) {
     const serverUrl = yield* options.urlOf(entry)
-    const principals = sessions.get(entry) ?? new Map<string, Session>()
+    const principals = sessions.get(entry) ?? RecentlyUsed.make<Session>({ isIdle: ({ token }) => !token.isPending() })
     sessions.set(entry, principals)
     const known = principals.get(principal)
     // A URL that comes from outside may be another one by now: then what was got is for another server.

@@ -19,6 +19,7 @@ import { formatPlace, type ServerEntry } from "@letterhead/core/server/ServerEnt
 import * as ServerUrl from "@letterhead/core/server/ServerUrl"
 import { type ChallengeResponse, type HeaderSource, Rank } from "@letterhead/core/sources/HeaderSource"
 import { TrustGate } from "@letterhead/core/trust/TrustGate"
+import * as RecentlyUsed from "@letterhead/core/sources/RecentlyUsed"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -65,7 +66,7 @@ export const make: Effect.Effect<HeaderSource, never, Requirements | Scope.Scope
   const clock = yield* Clock.Clock
   const tokens = yield* Tokens.make
   // By entry and principal: what one is told or given is not another's.
-  const sessions = new WeakMap<ServerEntry, Map<string, Session>>()
+  const sessions = new WeakMap<ServerEntry, RecentlyUsed.RecentlyUsed<Session>>()
 
   const failed = (entry: ServerEntry) => (reason: HeaderErrorReason | HeaderError) =>
     reason._tag === "HeaderError" ? reason : new HeaderError({ server: entry.name, source: ID, reason })
@@ -88,8 +89,9 @@ export const make: Effect.Effect<HeaderSource, never, Requirements | Scope.Scope
       patch: undefined,
       proofOf: DpopProof.ofTokens(entry.name, ID)
     }
-    const principals = sessions.get(entry) ?? new Map<string, Session>()
-    sessions.set(entry, principals.set(principal, session))
+    const principals = sessions.get(entry) ?? RecentlyUsed.make<Session>()
+    sessions.set(entry, principals)
+    principals.set(principal, session)
     return session
   })
 

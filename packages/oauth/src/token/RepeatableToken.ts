@@ -38,6 +38,8 @@ export interface Held<A> {
 export interface RepeatableToken<A> {
   /** The last that came, whether it lives or not. */
   readonly held: () => Held<A> | undefined
+  /** Whether a request is under way. */
+  readonly isPending: () => boolean
   /** One that lives and is not due; `undefined` where something has to be done first. */
   readonly settled: () => Held<A> | undefined
   /** One that lives. One that is due is given at once, and renewed behind that. */
@@ -102,6 +104,7 @@ export const make: Effect.Effect<Repeat, never, Scope.Scope> = Effect.gen(functi
 
     return {
       held: () => held,
+      isPending: () => pending !== undefined,
       settled: () => (held !== undefined && clock.currentTimeMillisUnsafe() < held.renewAt ? held : undefined),
       get: Effect.suspend(() => {
         const now = clock.currentTimeMillisUnsafe()

@@ -14,6 +14,7 @@
 import { HeaderError, type HeaderErrorReason } from "@letterhead/core/headers/HeaderError"
 import type { SecretKey } from "@letterhead/core/secrets/SecretKey"
 import { SecretStore } from "@letterhead/core/secrets/SecretStore"
+import * as RecentlyUsed from "@letterhead/core/sources/RecentlyUsed"
 import * as Clock from "effect/Clock"
 import * as Data from "effect/Data"
 import * as Deferred from "effect/Deferred"
@@ -84,9 +85,13 @@ interface State {
 export const make: Effect.Effect<Tokens, never, SecretStore | Scope.Scope> = Effect.gen(function* () {
   const store = yield* SecretStore
   const clock = yield* Clock.Clock
-  const states = new Map<string, State>()
-  /** The same by the objects that name them: each call looks here. */
-  const byKey = new WeakMap<SecretKey, State>()
+  const states = RecentlyUsed.make<State>({
+    isIdle: ({ fiber, pending }) => pending === undefined && fiber === undefined
+  })
+  /** By the objects that name them: who has one of these keeps its state. */
+  const byKey = new WeakMap<SecretKey, { readonly name: string; readonly state: State }>()
+  // Of all: who holds the generation of a state that was forgotten takes it for no other's.
+  let generations = 0
   yield* Effect.addFinalizer(() =>
     Effect.forEach(
       [...states.values()],
@@ -97,10 +102,14 @@ export const make: Effect.Effect<Tokens, never, SecretStore | Scope.Scope> = Eff
   )
 
   const stateOf = (key: SecretKey): State => {
-    const known = byKey.get(key)
-    if (known !== undefined) return known
-    const name = JSON.stringify([key.principal, key.origin, key.server, key.field])
-    const state = states.get(name) ?? {
+    const own = byKey.get(key)
+    const name = own?.name ?? JSON.stringify([key.principal, key.origin, key.server, key.field])
+    const known = states.get(name)
+    if (own !== undefined) {
+      if (known === undefined) states.set(name, own.state)
+      return own.state
+    }
+    const state: State = known ?? {
       record: undefined,
       generation: 0,
       pending: undefined,
@@ -108,13 +117,13 @@ export const make: Effect.Effect<Tokens, never, SecretStore | Scope.Scope> = Eff
       exchanging: false,
       failedAt: -Infinity
     }
-    states.set(name, state)
-    byKey.set(key, state)
+    if (known === undefined) states.set(name, state)
+    byKey.set(key, { name, state })
     return state
   }
 
   const hold = (state: State, record: Option.Option<TokenRecord.StoredRecord>): void => {
-    if (accessToken(state.record ?? Option.none()) !== accessToken(record)) state.generation += 1
+    if (accessToken(state.record ?? Option.none()) !== accessToken(record)) state.generation = generations += 1
     state.record = record
   }
 
