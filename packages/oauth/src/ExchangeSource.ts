@@ -87,8 +87,7 @@ export const make = Effect.fnUntraced(function* (options: {
     }),
     /** A refused token is exchanged anew, once: for the next call with the same subject token. */
     challenge: Effect.fnUntraced(function* (entry: ServerEntry, call: CallContext, sent: number | undefined) {
-      tokenOf(entry, yield* subjectOf(entry, call)).forget(sent)
-      return true
+      return tokenOf(entry, yield* subjectOf(entry, call)).forget(sent)
     })
   }
 })

@@ -203,8 +203,7 @@ export const make = Effect.fnUntraced(function* (options: {
       if (generation === undefined && said === undefined) return false
       session.challenge = said ?? session.challenge
       session.wanted = true
-      session.token.forget(generation)
-      return true
+      return session.token.forget(generation)
     }),
     /** A token now, whether there is one already or not. */
     signIn: Effect.fnUntraced(function* (entry: ServerEntry, owner: CallContext): Effect.fn.Return<void, HeaderError> {

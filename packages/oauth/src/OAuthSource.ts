@@ -229,9 +229,12 @@ export const make: Effect.Effect<HeaderSource, never, Requirements | Scope.Scope
       session.challenge = said ?? session.challenge
       if (type === "Bearer" && said?.binding?.isRequired === true) return yield* required(entry, UNBOUND)
       if (status === 403) return yield* stepUp(entry, session, said?.scope, isOlder)
-      yield* sentGeneration === undefined
+      const mayReplace = sentGeneration === undefined || tokens.mayReplace(session.key, sentGeneration)
+      yield* sentGeneration === undefined || !mayReplace
         ? tokens.load(session.key)
         : tokens.renew(session.key, sentGeneration, refresh(session))
+      // Then the refusal is the caller's, unless somebody else has another token by now.
+      if (!mayReplace && signedIn(session) !== undefined) return isOlder()
     }
     if (isOlder()) return true
     if (sentGeneration !== undefined && signedIn(session) !== undefined) {

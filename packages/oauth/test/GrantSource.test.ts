@@ -157,6 +157,21 @@ describe("a grant without a person", () => {
     }).pipe(Effect.provide(program()))
   )
 
+  it.effect("is not got for each call from a server that refuses each token", () =>
+    Effect.gen(function* () {
+      const server = yield* GrantServer.make({ refusesAll: true })
+      const connection = yield* open(entryOf(server.url))
+      for (let call = 0; call < 10; call++) assert.strictEqual(yield* send(connection), 401)
+      assert.strictEqual(server.asked.length, 2)
+      yield* TestClock.adjust("10 seconds")
+      for (let call = 0; call < 10; call++) assert.strictEqual(yield* send(connection), 401)
+      assert.strictEqual(server.asked.length, 3)
+      server.settings.refusesAll = false
+      assert.strictEqual(yield* send(connection), 200)
+      assert.strictEqual(server.asked.length, 3)
+    }).pipe(Effect.provide(program()))
+  )
+
   it.effect("asks a server that lets anybody in what it wants once, and ends the session that this began", () =>
     Effect.gen(function* () {
       const server = yield* GrantServer.make({ expiresIn: 600, open: true })
@@ -337,7 +352,7 @@ describe("a grant without a person", () => {
     }).pipe(Effect.provide(program()))
   )
 
-  it.live("has an assertion read anew for each token", () =>
+  it.effect("has an assertion read anew for each token", () =>
     Effect.gen(function* () {
       const folder = yield* Effect.acquireRelease(
         Effect.sync(() => mkdtempSync(join(tmpdir(), "assertion-"))),
@@ -359,6 +374,7 @@ describe("a grant without a person", () => {
         server.asked.map((one) => [one.get("grant_type"), one.get("assertion"), one.get("client_id")]),
         ["first", "second"].map((one) => ["urn:ietf:params:oauth:grant-type:jwt-bearer", one, "workload"])
       )
+      yield* TestClock.adjust("10 seconds")
       server.expire()
       rmSync(file)
       assert.strictEqual((yield* failureOf(send(connection))).reason._tag, "FileUnreadable")

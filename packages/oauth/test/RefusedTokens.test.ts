@@ -15,6 +15,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
+import * as TestClock from "effect/testing/TestClock"
 import { reasonOf, signedIn, stored } from "./support/SignedIn.ts"
 import { layer, open, send, signedEntry } from "./support/Signing.ts"
 import * as TokenServer from "./support/TokenServer.ts"
@@ -203,7 +204,21 @@ describe("a token that is refused or expires", () => {
     )
   }
 
-  it.live("F66: a token that cannot be saved is used until the program ends", () => {
+  it.effect("one that is refused at once after it was renewed is not renewed for each call", () =>
+    Effect.gen(function* () {
+      const { connection, server } = yield* signedIn()
+      for (let call = 0; call < 10; call++) {
+        server.expireAccess()
+        assert.strictEqual(yield* send(connection), call === 0 ? 200 : 401)
+      }
+      assert.strictEqual(server.counts.refreshes, 1)
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual(yield* send(connection), 200)
+      assert.strictEqual(server.counts.refreshes, 2)
+    }).pipe(Effect.provide(layer()))
+  )
+
+  it.effect("F66: a token that cannot be saved is used until the program ends", () => {
     const { disk, store } = onDisk()
     return Effect.gen(function* () {
       const { connection, entry, server } = yield* signedIn()
@@ -211,6 +226,7 @@ describe("a token that is refused or expires", () => {
       disk.isFull = true
       server.expireAccess()
       assert.strictEqual(yield* send(connection), 200)
+      yield* TestClock.adjust("10 seconds")
       server.expireAccess()
       assert.strictEqual(yield* send(connection), 200)
       assert.strictEqual(server.counts.refreshes, 2)

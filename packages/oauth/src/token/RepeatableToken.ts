@@ -4,7 +4,9 @@
  * All who need one at the same time share one request, which goes on where the first of them is interrupted. A token that
  * lives is used while its successor is fetched; a failure then keeps it, and is not followed by another attempt for
  * {@link RETRY_AFTER}. Where no token lives, a failure is that of all who ask within {@link FAILURE_KEPT}, so that calls
- * which fail do not become as many token requests. A refused token has one successor, however many calls it was refused to.
+ * which fail do not become as many token requests. A refused token has one successor, however many calls it was refused to;
+ * one that came in its place and is refused as well is kept for {@link RETRY_AFTER}: a server that refuses each would cost
+ * a token request for each call.
  */
 import type { HeaderError } from "@letterhead/core/headers/HeaderError"
 import * as Clock from "effect/Clock"
@@ -48,8 +50,8 @@ export interface RepeatableToken<A> {
   readonly renew: (generation: number | undefined) => Effect.Effect<Held<A>, HeaderError>
   /** The one that is under way, or else the last. */
   readonly latest: Effect.Effect<Held<A> | undefined, HeaderError>
-  /** The one of a generation was refused, and is not used any more. */
-  readonly forget: (generation: number | undefined) => void
+  /** The one of a generation was refused. Whether there is another or can be one: if not, it is used as before. */
+  readonly forget: (generation: number | undefined) => boolean
 }
 
 /** Makes one from the request for it, which is given the generation to be. Requests under way end with the scope. */
@@ -65,12 +67,18 @@ export const make: Effect.Effect<Repeat, never, Scope.Scope> = Effect.gen(functi
 
   return <A extends Answered>(ask: (generation: number) => Effect.Effect<A, HeaderError>): RepeatableToken<A> => {
     let held: Held<A> | undefined
+    /** Whether the next comes in the place of one that was refused. */
+    let refused = false
+    /** Epoch milliseconds at which the last came, where that was in the place of one that was refused. */
+    let replacedAt = -Infinity
     let pending: Deferred.Deferred<Held<A>, HeaderError> | undefined
     let failure: { readonly exit: Exit.Exit<Held<A>, HeaderError>; readonly at: number } | undefined
 
     const hold = (value: A, generation: number): Held<A> => {
       const now = clock.currentTimeMillisUnsafe()
       const lifetime = value.expiresIn === undefined ? Infinity : Math.max(0, value.expiresIn) * 1_000
+      replacedAt = refused ? now : -Infinity
+      refused = false
       const margin = Math.min(RENEWAL_MARGIN, lifetime * RENEWAL_MARGIN_PART)
       held = { value, generation, renewAt: now + lifetime - margin, expiresAt: now + lifetime }
       return held
@@ -121,7 +129,11 @@ export const make: Effect.Effect<Repeat, never, Scope.Scope> = Effect.gen(functi
         ),
       latest: Effect.suspend(() => (pending === undefined ? Effect.succeed(held) : Deferred.await(pending))),
       forget: (generation) => {
-        if (held?.generation === generation) held = undefined
+        if (held === undefined || held.generation !== generation) return true
+        if (clock.currentTimeMillisUnsafe() - replacedAt < RETRY_AFTER) return false
+        held = undefined
+        refused = true
+        return true
       }
     }
   }

@@ -52,6 +52,11 @@ export interface Tokens {
   readonly load: (key: SecretKey) => Effect.Effect<Option.Option<TokenRecord.StoredRecord>, HeaderError>
   /** Whether a token that is due may be renewed now: nobody does already, and the last failure is long enough ago. */
   readonly mayRenew: (key: SecretKey) => boolean
+  /**
+   * Whether the token of a generation, which was refused, may be renewed for that: not where it came less than
+   * {@link RETRY_AFTER} ago in the place of one that was refused as well.
+   */
+  readonly mayReplace: (key: SecretKey, generation: number) => boolean
   /** Renews in the background: whoever has a token that lives does not wait. */
   readonly renewSoon: (key: SecretKey, refresh: Refresh) => Effect.Effect<void>
   /** The successor of the access token of a generation: one that somebody else stored, or a new one. */
@@ -67,7 +72,10 @@ export interface Tokens {
   ) => Effect.Effect<void, HeaderError>
 }
 
-/** Milliseconds after a failure to renew in which a token that still lives is not renewed again. */
+/**
+ * Milliseconds after a failure to renew in which a token that still lives is not renewed again, and for which a token is
+ * kept that came in the place of a refused one and is refused too.
+ */
 export const RETRY_AFTER = 10_000
 
 interface State {
@@ -79,6 +87,10 @@ interface State {
   exchanging: boolean
   /** Epoch milliseconds. */
   failedAt: number
+  /** Whether the next token comes in the place of one that was refused. */
+  refused: boolean
+  /** Epoch milliseconds at which the token came, where that was in the place of one that was refused. */
+  replacedAt: number
 }
 
 /** A renewal that waits for its turn ends with the scope; the scope waits for one that asked the authorization server. */
@@ -115,7 +127,9 @@ export const make: Effect.Effect<Tokens, never, SecretStore | Scope.Scope> = Eff
       pending: undefined,
       fiber: undefined,
       exchanging: false,
-      failedAt: -Infinity
+      failedAt: -Infinity,
+      refused: false,
+      replacedAt: -Infinity
     }
     if (known === undefined) states.set(name, state)
     byKey.set(key, { name, state })
@@ -123,7 +137,11 @@ export const make: Effect.Effect<Tokens, never, SecretStore | Scope.Scope> = Eff
   }
 
   const hold = (state: State, record: Option.Option<TokenRecord.StoredRecord>): void => {
-    if (accessToken(state.record ?? Option.none()) !== accessToken(record)) state.generation = generations += 1
+    if (accessToken(state.record ?? Option.none()) !== accessToken(record)) {
+      state.generation = generations += 1
+      state.replacedAt = state.refused ? clock.currentTimeMillisUnsafe() : -Infinity
+      state.refused = false
+    }
     state.record = record
   }
 
@@ -199,6 +217,13 @@ export const make: Effect.Effect<Tokens, never, SecretStore | Scope.Scope> = Eff
       const { failedAt, pending } = stateOf(key)
       return pending === undefined && clock.currentTimeMillisUnsafe() - failedAt >= RETRY_AFTER
     },
+    mayReplace: (key, generation) => {
+      const state = stateOf(key)
+      if (state.generation !== generation) return true
+      if (clock.currentTimeMillisUnsafe() - state.replacedAt < RETRY_AFTER) return false
+      state.refused = true
+      return true
+    },
     renewSoon: (key, refresh) => Effect.asVoid(start(key, refresh)),
     renew: (key, generation, refresh) =>
       Effect.suspend(() => {
@@ -216,6 +241,7 @@ export const make: Effect.Effect<Tokens, never, SecretStore | Scope.Scope> = Eff
       )
       const state = stateOf(key)
       state.failedAt = -Infinity
+      state.refused = false
       hold(state, record)
     })
   }

@@ -24,6 +24,8 @@ export interface Settings {
   issuer: string | undefined
   /** Whether anybody may begin a session, for which no token is asked. */
   open: boolean
+  /** Whether each token is refused at the MCP endpoint. */
+  refusesAll: boolean
 }
 
 export interface GrantServer {
@@ -54,6 +56,7 @@ export const make = (initial: Partial<Settings> = {}): Effect.Effect<GrantServer
       holds: false,
       issuer: undefined,
       open: false,
+      refusesAll: false,
       ...initial
     }
     const asked: Array<URLSearchParams> = []
@@ -112,7 +115,7 @@ export const make = (initial: Partial<Settings> = {}): Effect.Effect<GrantServer
             return response.writeHead(200, { "mcp-session-id": "session-1" }).end()
           }
           const scope = tokens.get(authorization)
-          if (scope === undefined) {
+          if (scope === undefined || settings.refusesAll) {
             return response.writeHead(401, { "www-authenticate": `Bearer ${metadata}` }).end()
           }
           if (settings.scope !== undefined && !scope.split(" ").includes(settings.scope)) {
