@@ -81,12 +81,12 @@ export const make = Effect.fnUntraced(function* (
     lifetime: "call",
     standsBackFor: "Authorization",
     applies: mayApply,
-    resolve: (entry, call, soFar) => {
-      if (source !== undefined) return source.resolve(entry, call, soFar)
+    resolve: (entry, call, soFar, before) => {
+      if (source !== undefined) return source.resolve(entry, call, soFar, before)
       const known = strangers.get(entry)
       if (known?.get(call.principal) === true) return NOTHING
       return Effect.flatMap(isStranger(entry, call), (stranger) => {
-        if (!stranger) return Effect.flatMap(loaded, (made) => made.resolve(entry, call, soFar))
+        if (!stranger) return Effect.flatMap(loaded, (made) => made.resolve(entry, call, soFar, before))
         const principals = strangers.get(entry) ?? RecentlyUsed.make<true>()
         strangers.set(entry, principals)
         principals.set(call.principal, true)
