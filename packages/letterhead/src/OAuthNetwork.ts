@@ -22,8 +22,15 @@ const network = Layer.effect(
   Effect.gen(function* () {
     const environment = yield* Environment
     const authorities = yield* HttpDispatcher.CertificateAuthorities
+    // Not kept where it fails: a file may be there later.
+    let known: HttpDispatcher.Trust | undefined
+    const trust = Effect.suspend(() =>
+      known === undefined
+        ? Effect.tap(HttpDispatcher.trust, (read) => Effect.sync(() => void (known = read)))
+        : Effect.succeed(known)
+    )
     return (lookup) =>
-      HttpDispatcher.make({ lookup }).pipe(
+      Effect.flatMap(trust, (trusted) => HttpDispatcher.make({ lookup, trust: trusted })).pipe(
         Effect.map((dispatcher) => ({
           dispatcher,
           explain: (error: unknown, origin: URL) => explain(error, origin, HttpDispatcher.proxyOf(dispatcher, origin))

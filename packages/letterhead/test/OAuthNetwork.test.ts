@@ -5,6 +5,9 @@ import { Environment } from "@letterhead/core/server/Environment"
 import * as OAuthFetch from "@letterhead/oauth/http/OAuthFetch"
 import * as LoopbackListener from "@letterhead/testing/LoopbackListener"
 import * as Effect from "effect/Effect"
+import { copyFileSync, mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { inspect } from "node:util"
 import * as Proxy from "../../mcp/test/support/Proxy.ts"
 import * as SecureServer from "../../mcp/test/support/SecureServer.ts"
@@ -60,6 +63,33 @@ describe("requests of OAuth", () => {
       const elsewhere = yield* ask(url, { ...trusting, addresses: ["10.0.0.1"] })
       assert.instanceOf(elsewhere, SignInFailed)
       assert.strictEqual(server.seen.length, 1)
+    })
+  )
+
+  it.live("read the certificate authorities once", () =>
+    Effect.gen(function* () {
+      const server = yield* SecureServer.make
+      const folder = yield* Effect.acquireRelease(
+        Effect.sync(() => mkdtempSync(join(tmpdir(), "authorities-"))),
+        (made) => Effect.sync(() => rmSync(made, { recursive: true }))
+      )
+      const file = join(folder, "authorities.pem")
+      copyFileSync(SecureServer.AUTHORITY_FILE, file)
+      const statusOf = Effect.gen(function* () {
+        const fetch = yield* OAuthFetch.make({ serverUrl: new URL("https://localhost:1/mcp") })
+        return yield* Effect.promise(() => fetch(`${local(server.origin)}/token`).then(({ status }) => status))
+      }).pipe(
+        Effect.scoped,
+        Effect.provideService(OAuthFetch.Resolver, () => Promise.resolve(["127.0.0.1"]))
+      )
+      yield* Effect.gen(function* () {
+        assert.strictEqual(yield* statusOf, 200)
+        rmSync(file)
+        assert.strictEqual(yield* statusOf, 200)
+      }).pipe(
+        Effect.provide(OAuthNetwork.layer({ certificateAuthorities: file })),
+        Effect.provideService(Environment, {})
+      )
     })
   )
 

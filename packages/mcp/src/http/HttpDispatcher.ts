@@ -11,6 +11,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { LookupFunction } from "node:net"
+import type { SecureContext } from "node:tls"
 import type { buildConnector as BuildConnector, Dispatcher } from "undici"
 import { AuthoritiesInvalid, ProxyFailed } from "../McpError.ts"
 
@@ -47,19 +48,34 @@ export interface DispatcherOptions {
    * finds. Default: what Node does.
    */
   readonly lookup?: (origin: URL) => LookupFunction
+  /** Whom connections trust, for several dispatchers. Default: as {@link trust}. */
+  readonly trust?: Trust
 }
 
+/** What the {@link CertificateAuthorities} come to. */
+export interface Trust {
+  /** Absent where none are named. */
+  readonly secureContext?: SecureContext
+}
+
+/** Reads the {@link CertificateAuthorities}. */
+export const trust: Effect.Effect<Trust, AuthoritiesInvalid> = Effect.flatMap(
+  CertificateAuthorities,
+  (authorities): Effect.Effect<Trust, AuthoritiesInvalid> =>
+    authorities === undefined ? Effect.succeed({}) : trusting(authorities)
+)
+
 /** A dispatcher for the proxies of the `Environment` and the {@link CertificateAuthorities}, until the scope closes. */
-export const make = Effect.fnUntraced(function* ({ lookup }: DispatcherOptions = {}): Effect.fn.Return<
+export const make = Effect.fnUntraced(function* ({ lookup, trust: trusted }: DispatcherOptions = {}): Effect.fn.Return<
   Dispatcher,
   AcquireFailure,
   Scope.Scope
 > {
   const proxies = yield* proxiesOf(yield* CurrentEnvironment)
-  const authorities = yield* CertificateAuthorities
   // Loaded here because a program that only explains headers never sends a request.
   const { Agent, buildConnector, EnvHttpProxyAgent } = yield* Effect.promise(() => import("undici"))
-  const tls = authorities === undefined ? undefined : yield* trusting(authorities)
+  const { secureContext } = trusted ?? (yield* trust)
+  const tls = secureContext === undefined ? undefined : { secureContext }
   const connect =
     lookup === undefined
       ? tls
