@@ -86,10 +86,11 @@ const signIn = Effect.fnUntraced(function* (server: string, noBrowser: boolean) 
 })
 
 /** What a sign-in leads to has to outlive this program: where nothing can be kept, nobody is asked to sign in. */
-const requireStore = Effect.gen(function* () {
+export const requireStore = Effect.gen(function* () {
   const store = yield* SecretStore
   yield* store.set(PROBE, Redacted.make("not a secret")).pipe(
     Effect.andThen(store.remove(PROBE)),
+    Effect.onInterrupt(() => Effect.ignore(store.remove(PROBE))),
     Effect.mapError(
       ({ reason }) =>
         new CliFailure({
