@@ -10,6 +10,7 @@
 import type { CallContext } from "@letterhead/core/call/CallContext"
 import { HeaderError, type HeaderErrorReason } from "@letterhead/core/headers/HeaderError"
 import * as HeaderPatch from "@letterhead/core/headers/HeaderPatch"
+import { NAMES } from "@letterhead/core/server/GrantNames"
 import { formatPlace, type ServerEntry } from "@letterhead/core/server/ServerEntry"
 import * as ServerUrl from "@letterhead/core/server/ServerUrl"
 import { type ChallengeResponse, Rank } from "@letterhead/core/sources/HeaderSource"
@@ -220,10 +221,5 @@ const failed = (entry: ServerEntry) => (reason: HeaderErrorReason) =>
 const NOTHING = Exit.succeed(HeaderPatch.empty(ID, Rank.oauth))
 
 /** What a grant is called where it is told of. */
-const nameOf = ({ oauth }: ServerEntry): string => (oauth?.grant === undefined ? "a sign-in" : NAMES[oauth.grant.type])
-
-const NAMES = {
-  client_credentials: "client credentials",
-  jwt_bearer: "a JWT bearer assertion",
-  id_jag: "an identity assertion"
-} as const
+const nameOf = ({ oauth }: ServerEntry): string =>
+  oauth?.grant === undefined ? "a sign-in" : NAMES[oauth.grant.type].source

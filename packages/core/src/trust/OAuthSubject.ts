@@ -4,6 +4,7 @@
  *
  * Nothing where an entry says nothing of it: a token then goes only to the URL that somebody signed in at.
  */
+import { NAMES } from "../server/GrantNames.ts"
 import type { Grant, ServerEntry } from "../server/ServerEntry.ts"
 import { masked, printable, shown } from "./SubjectText.ts"
 
@@ -47,7 +48,7 @@ const canonicalGrant = (grant: Grant) => [
 export const lines = ({ auth, oauth }: ServerEntry): ReadonlyArray<readonly [label: string, value: string]> => {
   if (auth !== "oauth" && oauth === undefined) return []
   const { clientId, clientMetadataUrl, clientSecret, exchange, grant, scopes = [] } = oauth ?? {}
-  const what = grant === undefined ? SIGNS_IN[auth] : GRANTS[grant.type]
+  const what = grant === undefined ? SIGNS_IN[auth] : NAMES[grant.type].action
   return [
     ["OAuth", exchange === undefined ? what : "sends the token of whoever calls, for one of the server"],
     ...(grant === undefined ? [] : grantLines(grant)),
@@ -84,12 +85,6 @@ const identityProviderLines = ({
     ? []
     : [["OAuth client secret at the identity provider", masked(clientSecret)] as const])
 ]
-
-const GRANTS = {
-  client_credentials: "gets a token for the client itself, and sends it",
-  jwt_bearer: "gets a token for an assertion, and sends it",
-  id_jag: "gets a token for the id token of a person, and sends it"
-} as const
 
 const SIGNS_IN = {
   oauth: "signs in when it connects, and sends the tokens",

@@ -4,19 +4,10 @@
  */
 import { LOCAL_PRINCIPAL } from "@letterhead/core/call/CallContext"
 import { HeaderError } from "@letterhead/core/headers/HeaderError"
-import type { Grant, ServerEntry } from "@letterhead/core/server/ServerEntry"
+import type { ServerEntry } from "@letterhead/core/server/ServerEntry"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { withProgress } from "./Progress.ts"
-
-/** What each grant is called. */
-export const NAMES: Readonly<Record<Grant["type"], GrantName>> = {
-  client_credentials: "client credentials",
-  jwt_bearer: "JWT bearer assertion",
-  id_jag: "identity assertion"
-}
-
-export type GrantName = "client credentials" | "JWT bearer assertion" | "identity assertion"
 
 /** The record that a sign-in would leave. Fails as a call would that needs the token. */
 export const request = Effect.fnUntraced(function* (entry: ServerEntry) {

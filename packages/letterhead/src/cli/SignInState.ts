@@ -6,6 +6,7 @@ import { LOCAL_PRINCIPAL } from "@letterhead/core/call/CallContext"
 import { foldName } from "@letterhead/core/headers/HeaderField"
 import { SecretStore } from "@letterhead/core/secrets/SecretStore"
 import { Environment } from "@letterhead/core/server/Environment"
+import { type GrantName, NAMES } from "@letterhead/core/server/GrantNames"
 import type { ServerEntry } from "@letterhead/core/server/ServerEntry"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -14,7 +15,6 @@ import * as Option from "effect/Option"
 import * as Directories from "../Directories.ts"
 import { signIns } from "../HeaderLayer.ts"
 import { isOfSignIn, isOpenHarness, mayApply } from "../OAuthLayer.ts"
-import { type GrantName, NAMES } from "./GrantToken.ts"
 
 /**
  * `client credentials` and the like: the grant that a token is got by, without anybody; `static`, `credential`,
@@ -75,7 +75,7 @@ export const authorizationOf = Effect.fnUntraced(function* (entry: ServerEntry) 
   if (supplier !== undefined) return authorization({ state: supplier })
   if (entry.helper !== undefined) return authorization({ state: "helper" })
   if (!mayApply(entry)) return authorization({ state: "none" })
-  if (entry.oauth?.grant !== undefined) return authorization({ state: NAMES[entry.oauth.grant.type] })
+  if (entry.oauth?.grant !== undefined) return authorization({ state: NAMES[entry.oauth.grant.type].name })
   return yield* Effect.orElseSucceed(signInOf(entry), () => authorization({ state: "unknown" }))
 })
 

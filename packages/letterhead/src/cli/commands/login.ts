@@ -14,6 +14,7 @@
  */
 import { local } from "@letterhead/core/call/CallContext"
 import { SecretStore } from "@letterhead/core/secrets/SecretStore"
+import { NAMES } from "@letterhead/core/server/GrantNames"
 import { McpConfig } from "@letterhead/core/server/McpConfig"
 import type { Grant, ServerEntry } from "@letterhead/core/server/ServerEntry"
 import { HeaderSources } from "@letterhead/core/sources/HeaderSources"
@@ -110,7 +111,7 @@ const PROBE = { ...local, origin: "letterhead:", server: "letterhead", field: "w
 /** Nobody signs in: shows that there is a token to be had. */
 const tryGrant = Effect.fnUntraced(function* (entry: ServerEntry, grant: Grant) {
   const output = yield* Output
-  const { NAMES, request } = yield* Effect.promise(() => import("../GrantToken.ts"))
+  const { request } = yield* Effect.promise(() => import("../GrantToken.ts"))
   const { expiresAt, issuer, resource, scope } = yield* request(entry)
   if (output.json) {
     return yield* output.document({
@@ -126,7 +127,7 @@ const tryGrant = Effect.fnUntraced(function* (entry: ServerEntry, grant: Grant) 
   const lasting = expiresAt === undefined ? "" : ` for ${remaining(expiresAt - (yield* Clock.currentTimeMillis))}`
   return yield* output.print(
     printableLine(
-      `Nobody has to sign in at "${entry.name}": ${issuer} gives a token${lasting} (${NAMES[grant.type]}). ` +
+      `Nobody has to sign in at "${entry.name}": ${issuer} gives a token${lasting} (${NAMES[grant.type].name}). ` +
         `Each run gets its own; this one is not kept.`
     )
   )
