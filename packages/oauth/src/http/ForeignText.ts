@@ -21,7 +21,8 @@ export const shown = (text: string, secrets: ReadonlyArray<string> = []): string
 /** Whether one of these secrets is in `text`. */
 export const holds = (text: string, secrets: ReadonlyArray<string>): boolean => masked(text, secrets) !== text
 
-const masked = (text: string, secrets: ReadonlyArray<string>): string =>
+/** `text` with {@link MASK} in the place of each of these secrets. */
+export const masked = (text: string, secrets: ReadonlyArray<string>): string =>
   secrets
     .filter((secret) => secret !== "")
     .flatMap((secret) => writings(secret).flatMap(writings))

@@ -4,7 +4,8 @@
  *
  * `--json`: `{ server, grant?, issuer, resource, clientId, scope?, tokenType, boundTo?, expiresAt?, expired, renewable,
  * claims? }`; `expiresAt` is RFC 3339, `boundTo` the thumbprint of the key without which the token is of no use (RFC 7638).
- * `claims` are those of a JWT, as the authorization server wrote them: nobody checked its signature.
+ * `claims` are those of a JWT, as the authorization server wrote them, with `***` in the place of a secret of the sign-in:
+ * nobody checked its signature.
  */
 import { HeaderError, SignInRequired } from "@letterhead/core/headers/HeaderError"
 import { McpConfig } from "@letterhead/core/server/McpConfig"
@@ -45,8 +46,9 @@ const show = Effect.fnUntraced(function* (server: string) {
   }
   const TokenClaims = yield* Effect.promise(() => import("@letterhead/oauth/token/TokenClaims"))
   const now = yield* Clock.currentTimeMillis
-  const claims = Option.getOrUndefined(TokenClaims.decode(record.accessToken))
-  const { clientId, expiresAt, issuer, proofKey, resource, scope, tokenType } = record
+  const { accessToken, clientId, expiresAt, issuer, proofKey, refreshToken, resource, scope, tokenType } = record
+  const secrets = [refreshToken, proofKey?.secret].filter((secret) => secret !== undefined)
+  const claims = Option.getOrUndefined(TokenClaims.decode(accessToken, secrets))
   const { thumbprint } = yield* Effect.promise(() => import("@letterhead/oauth/proof/ProofKey"))
   const boundTo = proofKey === undefined ? undefined : thumbprint(proofKey)
   const renewable = grant !== undefined || record.refreshToken !== undefined
