@@ -130,7 +130,8 @@ export const make: Effect.Effect<Repeat, never, Scope.Scope> = Effect.gen(functi
       latest: Effect.suspend(() => (pending === undefined ? Effect.succeed(held) : Deferred.await(pending))),
       forget: (generation) => {
         if (held === undefined || held.generation !== generation) return true
-        if (clock.currentTimeMillisUnsafe() - replacedAt < RETRY_AFTER) return false
+        const now = clock.currentTimeMillisUnsafe()
+        if (now - replacedAt < RETRY_AFTER && now < held.renewAt) return false
         held = undefined
         refused = true
         return true

@@ -54,7 +54,7 @@ export interface Tokens {
   readonly mayRenew: (key: SecretKey) => boolean
   /**
    * Whether the token of a generation, which was refused, may be renewed for that: not where it came less than
-   * {@link RETRY_AFTER} ago in the place of one that was refused as well.
+   * {@link RETRY_AFTER} ago in the place of one that was refused as well, and is not due.
    */
   readonly mayReplace: (key: SecretKey, generation: number) => boolean
   /** Renews in the background: whoever has a token that lives does not wait. */
@@ -220,7 +220,10 @@ export const make: Effect.Effect<Tokens, never, SecretStore | Scope.Scope> = Eff
     mayReplace: (key, generation) => {
       const state = stateOf(key)
       if (state.generation !== generation) return true
-      if (clock.currentTimeMillisUnsafe() - state.replacedAt < RETRY_AFTER) return false
+      const now = clock.currentTimeMillisUnsafe()
+      const record = state.record === undefined ? undefined : Option.getOrUndefined(state.record)
+      const isOver = record?._tag === "SignedIn" && isDue(record, now)
+      if (now - state.replacedAt < RETRY_AFTER && !isOver) return false
       state.refused = true
       return true
     },
