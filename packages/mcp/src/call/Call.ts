@@ -91,9 +91,9 @@ export class Call {
 
   /** This call as one of its requests; all of them have one call id. What its fiber knew goes before `otherwise`. */
   asking({ method, nextCallId, server, tool }: RequestFacts, otherwise: Context.Context<never>): Call {
-    const { tool: _outer, ...known } = this.context
-    const callId = known.callId ?? (this.#life.callId ??= nextCallId())
-    const context = { ...known, callId, server, method, ...(tool === undefined ? {} : { tool }) }
+    const callId = this.context.callId ?? (this.#life.callId ??= nextCallId())
+    const facts = { ...withoutTool(this.context), callId, server, method }
+    const context = tool === undefined ? facts : { ...facts, tool }
     this.#life.latest = context
     return new Call(context, this.#known, this, otherwise, this)
   }
@@ -142,7 +142,8 @@ export class Call {
   /** What is to be masked in what comes back. */
   remember(something: Sent): void {
     const { sent } = this.#life
-    if (!sent.some((known) => isSame(known, something))) this.#life.sent = [...sent, something].slice(-REMEMBERED)
+    if (sent.length === 0) this.#life.sent = [something]
+    else if (!sent.some((known) => isSame(known, something))) this.#life.sent = [...sent, something].slice(-REMEMBERED)
   }
 
   /** A request of it is under way, until {@link leave}. */
@@ -165,6 +166,13 @@ export class Call {
   abort(): void {
     this.#life.abort.abort()
   }
+}
+
+/** Without the tool of an outer call, which a request of it is not. */
+const withoutTool = (context: CallContext): CallContext => {
+  if (context.tool === undefined) return context
+  const { tool: _outer, ...known } = context
+  return known
 }
 
 /** Whether all that there is to mask of one is to be masked of the other. */

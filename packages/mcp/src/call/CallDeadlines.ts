@@ -12,22 +12,22 @@ import { OpenSlots, type Slot } from "../OpenSlots.ts"
 
 /** A call that is under way. */
 interface Deadline {
-  /** Nanoseconds of the monotonic clock. */
-  readonly at: bigint
+  /** Milliseconds of the monotonic clock. */
+  readonly at: number
   readonly over: () => void
 }
 
 class ClockDeadlines {
   readonly #clock: Clock.Clock
   readonly #open = new OpenSlots<Deadline>()
-  #sleeper: { readonly until: bigint; readonly fiber: Fiber.Fiber<void> } | undefined
+  #sleeper: { readonly until: number; readonly fiber: Fiber.Fiber<void> } | undefined
 
   constructor(clock: Clock.Clock) {
     this.#clock = clock
   }
 
   start(milliseconds: number, over: () => void): () => void {
-    const at = this.#clock.monotonicTimeNanosUnsafe() + Duration.toNanosUnsafe(milliseconds)
+    const at = this.#now() + milliseconds
     const slot = this.#open.enter({ at, over })
     this.#sleepUntil(at)
     return () => this.#leave(slot)
@@ -42,19 +42,23 @@ class ClockDeadlines {
     this.#sleeper = undefined
   }
 
-  #sleepUntil(at: bigint): void {
+  #now(): number {
+    return Number(this.#clock.monotonicTimeNanosUnsafe()) / 1e6
+  }
+
+  #sleepUntil(at: number): void {
     if (this.#sleeper !== undefined && this.#sleeper.until <= at) return
     this.#rest()
-    const left = at - this.#clock.monotonicTimeNanosUnsafe()
+    const left = at - this.#now()
     // Not all clocks wait where there is nothing to wait for, and no call ends before it has begun.
-    const wait = left > 0n ? this.#clock.sleep(Duration.nanos(left)) : Effect.yieldNow
+    const wait = left > 0 ? this.#clock.sleep(Duration.millis(left)) : Effect.yieldNow
     this.#sleeper = { until: at, fiber: Effect.runFork(Effect.map(wait, () => this.#wake())) }
   }
 
   /** Ends those that are due, and sleeps on for the others. */
   #wake(): void {
     this.#sleeper = undefined
-    const now = this.#clock.monotonicTimeNanosUnsafe()
+    const now = this.#now()
     for (const slot of this.#open.slots()) if (slot.value.at <= now && this.#open.leave(slot)) slot.value.over()
     // Only now: whoever is told may end others with it, and nobody sleeps for those.
     for (const { value } of this.#open.slots()) this.#sleepUntil(value.at)

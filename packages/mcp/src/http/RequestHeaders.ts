@@ -80,7 +80,7 @@ export class RequestHeaders {
   readonly fetch: FetchLike = (input, init = {}) => this.#fetch(input, init, undefined)
 
   /** Sends a request of JSON-RPC to the endpoint; whose it is, its id says. */
-  readonly post: Post = async (message, headers, body, group, signal) => {
+  readonly post: Post = (message, headers, body, group, signal) => {
     signal?.throwIfAborted()
     group.throwIfClosed()
     const subject = RequestSubject.ofMessage(message, this.#options.correlation)
