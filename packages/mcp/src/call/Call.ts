@@ -164,6 +164,7 @@ export class Call {
 
   /** Ends the call because its caller gave up. */
   abort(): void {
+    for (const request of this.#life.requests) request.abort()
     this.#life.abort.abort()
   }
 }

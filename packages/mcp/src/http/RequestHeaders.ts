@@ -85,7 +85,8 @@ export class RequestHeaders {
     group.throwIfClosed()
     const subject = RequestSubject.ofMessage(message, this.#options.correlation)
     const request = { method: "POST", headers, body }
-    const signals = signal === undefined ? [subject.call.signal] : [signal, subject.call.signal]
+    // The end of the call is the end of its requests, so whoever sends one listens to one signal.
+    const signals = [signal ?? subject.call.signal]
     return this.#send({ target: this.#endpoint.target, request, subject, signals, group })
   }
 
