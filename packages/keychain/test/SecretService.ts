@@ -8,6 +8,7 @@ import { execFile, spawn, spawnSync } from "node:child_process"
 import { mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { until } from "@letterhead/testing/Waiting"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 
@@ -33,9 +34,6 @@ export interface SecretService {
   readonly kill: Effect.Effect<void>
 }
 
-/** Milliseconds for the service to come up, and to be locked. */
-const LIMIT = 20_000
-
 /** A folder that is gone when the test is. */
 export const temporaryDirectory: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
   Effect.sync(() => realpathSync(mkdtempSync(join(tmpdir(), "letterhead-keychain-")))),
@@ -47,12 +45,6 @@ export const bareEnvironment = (home: string): Readonly<Record<string, string>> 
   PATH: process.env["PATH"] ?? "",
   HOME: home
 })
-
-const until = (condition: Effect.Effect<boolean>) =>
-  Effect.suspend(() => Effect.repeat(Effect.delay(condition, 50), { until: (holds) => holds })).pipe(
-    Effect.timeout(LIMIT),
-    Effect.orDie
-  )
 
 export const start: Effect.Effect<SecretService, never, Scope.Scope> = Effect.gen(function* () {
   const home = yield* temporaryDirectory

@@ -1,12 +1,13 @@
 /** Which scopes a grant without a person asks for, as its server finds them missing. */
 import { assert, describe, it } from "@effect/vitest"
 import { local } from "@letterhead/core/call/CallContext"
+import { until } from "@letterhead/testing/Waiting"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/testing/TestClock"
 import * as GrantServer from "./support/GrantServer.ts"
 import { open, send } from "./support/Signing.ts"
-import { entryOf, failureOf, program, untilReally } from "./support/GrantProgram.ts"
+import { entryOf, failureOf, program } from "./support/GrantProgram.ts"
 
 describe("a grant without a person", () => {
   it.live("asks once for each scope that a server finds missing, beside what it asked for", () =>
@@ -70,7 +71,7 @@ describe("a grant without a person", () => {
       server.settings.holds = true
       server.settings.refusal = { status: 400, body: { error: "invalid_scope" } }
       const write = yield* Effect.forkChild(failureOf(lacks("write")))
-      yield* untilReally(() => server.asked.length === 2)
+      yield* until(Effect.sync(() => server.asked.length === 2))
       const admin = yield* Effect.forkChild(failureOf(lacks("admin")), { startImmediately: true })
       server.release()
       yield* Fiber.join(write)
@@ -99,7 +100,7 @@ describe("a grant without a person", () => {
       server.settings.holds = true
       server.settings.refusal = { status: 400, body: { error: "invalid_scope" } }
       const call = yield* Effect.forkChild(send(connection))
-      yield* untilReally(() => server.asked.length === 2)
+      yield* until(Effect.sync(() => server.asked.length === 2))
       yield* Fiber.interrupt(call)
       server.settings.holds = false
       server.release()

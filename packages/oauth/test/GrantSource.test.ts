@@ -3,13 +3,14 @@ import { assert, describe, it } from "@effect/vitest"
 import { local } from "@letterhead/core/call/CallContext"
 import { HeaderResolver } from "@letterhead/core/HeaderResolver"
 import { isSettled } from "@letterhead/core/Settled"
+import { until } from "@letterhead/testing/Waiting"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/testing/TestClock"
 import { inspect } from "node:util"
 import * as GrantServer from "./support/GrantServer.ts"
 import { open, send } from "./support/Signing.ts"
-import { entryOf, failureOf, program, until, untilReally } from "./support/GrantProgram.ts"
+import { entryOf, failureOf, program } from "./support/GrantProgram.ts"
 
 const { CANARY } = GrantServer
 
@@ -89,7 +90,7 @@ describe("a grant without a person", () => {
       const server = yield* GrantServer.make({ holds: true })
       const connection = yield* open(entryOf(server.url))
       const first = yield* Effect.forkChild(send(connection))
-      yield* until(() => server.asked.length === 1)
+      yield* until(Effect.sync(() => server.asked.length === 1))
       const second = yield* Effect.forkChild(send(connection))
       yield* Fiber.interrupt(first)
       server.release()
@@ -110,10 +111,10 @@ describe("a grant without a person", () => {
       server.settings.holds = true
       assert.strictEqual(yield* send(connection), 200)
       assert.strictEqual(server.seen.at(-1), "Bearer token-1")
-      yield* untilReally(() => server.asked.length === 2)
+      yield* until(Effect.sync(() => server.asked.length === 2))
       server.release()
       server.settings.holds = false
-      yield* untilReally(() => isSettled(connection.resolve(local)))
+      yield* until(Effect.sync(() => isSettled(connection.resolve(local))))
       assert.strictEqual(yield* send(connection), 200)
       assert.strictEqual(server.seen.at(-1), "Bearer token-2")
       yield* TestClock.adjust("700 seconds")
@@ -146,7 +147,7 @@ describe("a grant without a person", () => {
       for (let token = 1; token <= 3; token++) {
         assert.strictEqual(yield* send(connection), 200)
         assert.strictEqual(server.asked.length, token)
-        yield* untilReally(() => bare().length >= 2)
+        yield* until(Effect.sync(() => bare().length >= 2))
         yield* TestClock.adjust("700 seconds")
       }
       assert.deepStrictEqual(
@@ -169,14 +170,14 @@ describe("a grant without a person", () => {
         yield* TestClock.adjust("545 seconds")
         server.settings.refusal = { status: 503, body: {} }
         assert.strictEqual(yield* send(connection), 200)
-        yield* untilReally(() => server.asked.length === 2)
+        yield* until(Effect.sync(() => server.asked.length === 2))
         for (let call = 0; call < 50; call++) assert.strictEqual(yield* send(connection), 200)
         assert.strictEqual(server.asked.length, 2)
         for (let attempt = 0; attempt < 3; attempt++) {
           yield* TestClock.adjust("10 seconds")
           assert.strictEqual(yield* send(connection), 200)
         }
-        yield* untilReally(() => server.asked.length > 2)
+        yield* until(Effect.sync(() => server.asked.length > 2))
         assert.isAtMost(server.asked.length, 5)
         yield* TestClock.adjust("60 seconds")
         const error = yield* failureOf(send(connection))

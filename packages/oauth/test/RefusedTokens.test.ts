@@ -9,12 +9,12 @@ import { isSettled } from "@letterhead/core/Settled"
 import { OAuthLimits } from "@letterhead/oauth/http/OAuthFetch"
 import { layerNever } from "@letterhead/oauth/signin/SignIn"
 import * as TokenRecord from "@letterhead/oauth/token/TokenRecord"
+import { until } from "@letterhead/testing/Waiting"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import * as Schedule from "effect/Schedule"
 import * as TestClock from "effect/testing/TestClock"
 import { reasonOf, signedIn, stored } from "./support/SignedIn.ts"
 import { layer, open, send, signedEntry } from "./support/Signing.ts"
@@ -28,14 +28,6 @@ const makeDue = (entry: ReturnType<typeof signedEntry>, url: string) =>
     if (record?._tag === "SignedIn") yield* store.set(key, TokenRecord.encode({ ...record, renewAt: 0 }))
     return store
   })
-
-/** Waits until it is so; fails after ten seconds. */
-const until = (condition: () => boolean) =>
-  Effect.sync(condition).pipe(
-    Effect.filterOrFail(Boolean, () => new Error("it did not become so within ten seconds")),
-    Effect.retry({ schedule: Schedule.spaced(10), times: 1_000 }),
-    Effect.orDie
-  )
 
 /** Under what the disk of a test keeps a secret. */
 const name = ({ server, field }: Pick<SecretKey, "server" | "field">) => `${server} ${field}`
@@ -101,11 +93,13 @@ describe("a token that is refused or expires", () => {
         const first = yield* next.resolve(local)
         assert.strictEqual(Redacted.value(first.get("authorization")?.value ?? Redacted.make("")), "Bearer access-2")
         assert.isTrue(isSettled(next.resolve(local)), "nobody waits")
-        yield* until(() => server.counts.refreshes === 1 && server.counts.inFlight === 0)
-        yield* until(() => {
-          const now = next.resolve(local)
-          return isSettled(now) && now._tag === "Success" && now.value.reveal()[0]?.[1] === "Bearer access-3"
-        })
+        yield* until(Effect.sync(() => server.counts.refreshes === 1 && server.counts.inFlight === 0))
+        yield* until(
+          Effect.sync(() => {
+            const now = next.resolve(local)
+            return isSettled(now) && now._tag === "Success" && now.value.reveal()[0]?.[1] === "Bearer access-3"
+          })
+        )
         assert.strictEqual(yield* send(next), 200)
       }).pipe(Effect.scoped, Effect.provide(later, { local: true }))
       assert.strictEqual(yield* send(connection), 200)
@@ -164,7 +158,7 @@ describe("a token that is refused or expires", () => {
       server.settings.fault = "invalid_grant"
       server.settings.delay = 300
       const call = yield* Effect.forkChild(send(connection))
-      yield* until(() => server.counts.inFlight === 1)
+      yield* until(Effect.sync(() => server.counts.inFlight === 1))
       // By a program that does not know of the lock.
       const newer = disk.records.get(name({ server: "other", field: TokenRecord.FIELD }))
       const own = disk.records.get(name({ server: entry.name, field: TokenRecord.FIELD }))
@@ -190,7 +184,9 @@ describe("a token that is refused or expires", () => {
             const next = yield* open(entry)
             assert.strictEqual(yield* send(next), 200)
             yield* until(
-              () => server.counts.refreshes === 0 && server.counts.tokens === 2 && server.counts.inFlight === 0
+              Effect.sync(
+                () => server.counts.refreshes === 0 && server.counts.tokens === 2 && server.counts.inFlight === 0
+              )
             )
             assert.strictEqual(yield* send(next), 200)
             assert.strictEqual(server.counts.tokens, 2, "it is not asked again and again")

@@ -5,9 +5,9 @@ import { HeaderResolver } from "@letterhead/core/HeaderResolver"
 import { BrowserLauncher, layerFor } from "@letterhead/oauth/signin/BrowserLauncher"
 import { Environment } from "@letterhead/core/server/Environment"
 import * as BrowserSignIn from "@letterhead/oauth/signin/BrowserSignIn"
+import { until } from "@letterhead/testing/Waiting"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Schedule from "effect/Schedule"
 import { spawn } from "node:child_process"
 import { mkdirSync, readdirSync, renameSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -24,14 +24,6 @@ const HOOKED = `${THROWN}hook`
 
 /** A browser that goes where it is sent. */
 const visit = (address: string) => Effect.promise(() => fetch(address).then((answer) => answer.text()))
-
-/** Waits until it is so; fails after a minute. */
-const until = (condition: () => boolean) =>
-  Effect.sync(condition).pipe(
-    Effect.filterOrFail(Boolean, () => new Error("it did not become so within a minute")),
-    Effect.retry({ schedule: Schedule.spaced(20), times: 3_000 }),
-    Effect.orDie
-  )
 
 const quoted = (token: string): string => `"${token}"`
 
@@ -191,7 +183,7 @@ describe.concurrent("somebody who is signed in", () => {
             Effect.gen(function* () {
               const { child, output } = yield* sharer(credentials, server.url, "60000")
               // Who is killed while it renews may take the sign-in with it: only the first renewal is sure to come.
-              yield* until(() => issued() > 1)
+              yield* until(Effect.sync(() => issued() > 1))
               yield* Effect.sleep(300 * index)
               const closed = Effect.callback<void>((resume) => void child.once("close", () => resume(Effect.void)))
               yield* Effect.all([closed, Effect.sync(() => child.kill("SIGKILL"))], { concurrency: 2 })

@@ -10,9 +10,9 @@ import * as StdioPrograms from "@letterhead/mcp/stdio/StdioPrograms"
 import * as EntryFixture from "@letterhead/testing/EntryFixture"
 import * as LoopbackServer from "@letterhead/testing/LoopbackServer"
 import type { RecordedRequest } from "@letterhead/testing/RecordedRequest"
+import { until } from "@letterhead/testing/Waiting"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Resolver from "./Resolver.ts"
 
@@ -92,14 +92,7 @@ export const asSession =
   <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     withCall(effect, { principal: "ada", sessionId, ...facts })
 
-/** Waits until it is so; fails after half a minute, since machines are slow at times. */
-export const until = <R>(condition: Effect.Effect<boolean, never, R>): Effect.Effect<void, never, R> =>
-  condition.pipe(
-    Effect.filterOrFail(Boolean, () => new Error("it did not become so in half a minute")),
-    Effect.retry({ schedule: Schedule.spaced(10), times: 3_000 }),
-    Effect.orDie,
-    Effect.asVoid
-  )
+export { until }
 
 /** The reason an effect fails with. */
 export const reasonOf = <A, R>(effect: Effect.Effect<A, McpError, R>): Effect.Effect<McpErrorReason, A, R> =>
