@@ -1,7 +1,6 @@
 /** A resolver with static headers, a helper of the test's own and OAuth, over a store; and somebody who signs in. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { type CallContext, local } from "@letterhead/core/call/CallContext"
-import { SignInFailed } from "@letterhead/core/headers/HeaderError"
 import { type ConnectionHeaders, HeaderResolver, layer as resolverLayer } from "@letterhead/core/HeaderResolver"
 import { layerMemory, type SecretStore } from "@letterhead/core/secrets/SecretStore"
 import { type HeaderSource } from "@letterhead/core/sources/HeaderSource"
@@ -9,31 +8,18 @@ import { HeaderSources } from "@letterhead/core/sources/HeaderSources"
 import * as StaticSource from "@letterhead/core/sources/StaticSource"
 import * as OAuthFlow from "@letterhead/oauth/flow/OAuthFlow"
 import * as OAuthSource from "@letterhead/oauth/OAuthSource"
-import { SignIn, type SignInRequest } from "@letterhead/oauth/signin/SignIn"
+import type { SignIn } from "@letterhead/oauth/signin/SignIn"
 import { entry, type EntryOptions } from "@letterhead/testing/EntryFixture"
 import * as MockTrustGate from "@letterhead/testing/mocks/MockTrustGate"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { consenting } from "./ConsentingPerson.ts"
 
 const CLIENT = "test-client"
 
 /** An entry whose client was registered beforehand. */
 export const signedEntry = (url: string, options: EntryOptions = {}) =>
   entry({ url, ...options, oauth: { clientId: CLIENT, ...options.oauth } })
-
-/** A person who consents to everything at once. */
-const consenting = Layer.succeed(SignIn, {
-  authorize: Effect.fnUntraced(function* ({ authorizationUrl }: SignInRequest) {
-    const redirectUri = "http://127.0.0.1:9/callback"
-    const state = "s".repeat(43)
-    const url = yield* authorizationUrl(redirectUri, state)
-    const answer = yield* Effect.tryPromise({
-      try: () => fetch(url, { redirect: "manual" }),
-      catch: () => new SignInFailed({ description: "the person's browser got no answer" })
-    })
-    return { parameters: new URL(answer.headers.get("location") ?? "").searchParams, redirectUri, state }
-  })
-})
 
 export interface SigningOptions {
   readonly store?: Layer.Layer<SecretStore>

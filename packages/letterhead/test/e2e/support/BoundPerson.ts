@@ -1,36 +1,20 @@
 /** Somebody whose programs call a server whose tokens are bound to a key, and what a test wants of both. */
 import { local, withCall } from "@letterhead/core/call/CallContext"
-import { SignInFailed } from "@letterhead/core/headers/HeaderError"
 import { SecretStore } from "@letterhead/core/secrets/SecretStore"
 import { McpError, type McpErrorReason } from "@letterhead/mcp/McpError"
 import { McpTransport } from "@letterhead/mcp/McpTransport"
-import { SignIn, type SignInRequest } from "@letterhead/oauth/signin/SignIn"
 import * as TokenRecord from "@letterhead/oauth/token/TokenRecord"
 import { entry } from "@letterhead/testing/EntryFixture"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Letterhead from "letterhead/Letterhead"
 import { mkdtempSync, realpathSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { consenting } from "../../../../oauth/test/support/ConsentingPerson.ts"
 import type * as BoundTokens from "./BoundTokens.ts"
 
 export const OWNER = { principal: local.principal, sessionId: "s-1" }
-
-/** A person who consents to everything at once. */
-const consenting = Layer.succeed(SignIn, {
-  authorize: Effect.fnUntraced(function* ({ authorizationUrl }: SignInRequest) {
-    const redirectUri = "http://127.0.0.1:9/callback"
-    const state = "s".repeat(43)
-    const url = yield* authorizationUrl(redirectUri, state)
-    const answer = yield* Effect.tryPromise({
-      try: () => fetch(url, { redirect: "manual" }),
-      catch: () => new SignInFailed({ description: "the person's browser got no answer" })
-    })
-    return { parameters: new URL(answer.headers.get("location") ?? "").searchParams, redirectUri, state }
-  })
-})
 
 export type Server = Effect.Success<ReturnType<typeof BoundTokens.make>>
 
