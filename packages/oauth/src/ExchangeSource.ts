@@ -15,7 +15,7 @@ import {
 } from "@letterhead/core/headers/HeaderError"
 import type * as HeaderPatch from "@letterhead/core/headers/HeaderPatch"
 import { formatPlace, type ServerEntry } from "@letterhead/core/server/ServerEntry"
-import * as RecentlyUsed from "@letterhead/core/sources/RecentlyUsed"
+import * as RecentlyUsed from "@letterhead/core/RecentlyUsed"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type { FlowTarget } from "./flow/OAuthFlow.ts"

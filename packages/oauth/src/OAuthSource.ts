@@ -19,7 +19,7 @@ import { formatPlace, type ServerEntry } from "@letterhead/core/server/ServerEnt
 import * as ServerUrl from "@letterhead/core/server/ServerUrl"
 import { type ChallengeResponse, type HeaderSource, Rank } from "@letterhead/core/sources/HeaderSource"
 import { TrustGate } from "@letterhead/core/trust/TrustGate"
-import * as RecentlyUsed from "@letterhead/core/sources/RecentlyUsed"
+import * as RecentlyUsed from "@letterhead/core/RecentlyUsed"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"

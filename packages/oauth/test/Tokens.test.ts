@@ -1,7 +1,7 @@
 /** What is remembered of those who are signed in, where they are many. */
 import { assert, describe, it } from "@effect/vitest"
 import { layerMemory, SecretStore } from "@letterhead/core/secrets/SecretStore"
-import { CAPACITY } from "@letterhead/core/sources/RecentlyUsed"
+import { CAPACITY } from "@letterhead/core/RecentlyUsed"
 import * as TokenRecord from "@letterhead/oauth/token/TokenRecord"
 import * as Tokens from "@letterhead/oauth/token/Tokens"
 import * as Deferred from "effect/Deferred"

@@ -14,7 +14,7 @@
 import { HeaderError, type HeaderErrorReason } from "@letterhead/core/headers/HeaderError"
 import type { SecretKey } from "@letterhead/core/secrets/SecretKey"
 import { SecretStore } from "@letterhead/core/secrets/SecretStore"
-import * as RecentlyUsed from "@letterhead/core/sources/RecentlyUsed"
+import * as RecentlyUsed from "@letterhead/core/RecentlyUsed"
 import * as Clock from "effect/Clock"
 import * as Data from "effect/Data"
 import * as Deferred from "effect/Deferred"

@@ -1,6 +1,6 @@
 /** What is remembered for many, and what is forgotten. */
 import { assert, describe, it } from "@effect/vitest"
-import * as RecentlyUsed from "@letterhead/core/sources/RecentlyUsed"
+import * as RecentlyUsed from "@letterhead/core/RecentlyUsed"
 
 describe("what is remembered", () => {
   it("is within bounds, and what was used longest ago is forgotten", () => {
