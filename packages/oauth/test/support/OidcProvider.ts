@@ -18,35 +18,44 @@ export interface ProviderOptions {
 
 /** Lives as long as the scope. Registers clients, rotates refresh tokens, and has devices, revocation, PKCE and DPoP. */
 export const make = ({ clients = [], resource }: ProviderOptions): Effect.Effect<OidcProvider, never, Scope.Scope> =>
-  Effect.gen(function* () {
-    let handle: ReturnType<Provider["callback"]> | undefined
-    const server = createServer((request, response) => void handle?.(request, response))
-    const issuer = `http://127.0.0.1:${yield* LoopbackListener.bind(server)}`
-    const provider = new Provider(issuer, {
-      clients,
-      scopes: ["openid", "offline_access", "read", "write"],
-      cookies: { keys: ["loopback"] },
-      rotateRefreshToken: true,
-      features: {
-        devInteractions: { enabled: true },
-        registration: { enabled: true },
-        revocation: { enabled: true },
-        clientCredentials: { enabled: true },
-        deviceFlow: { enabled: true },
-        dPoP: { enabled: true, nonceSecret: randomBytes(32), requireNonce: () => true },
-        resourceIndicators: {
-          enabled: true,
-          useGrantedResource: () => true,
-          getResourceServerInfo: (_, asked) => {
-            if (asked !== resource) throw new Error(`tokens are not for ${asked}`)
-            return { scope: "read write", audience: resource }
+  Effect.map(
+    serve(
+      (issuer) =>
+        new Provider(issuer, {
+          clients,
+          scopes: ["openid", "offline_access", "read", "write"],
+          cookies: { keys: ["loopback"] },
+          rotateRefreshToken: true,
+          features: {
+            devInteractions: { enabled: true },
+            registration: { enabled: true },
+            revocation: { enabled: true },
+            clientCredentials: { enabled: true },
+            deviceFlow: { enabled: true },
+            dPoP: { enabled: true, nonceSecret: randomBytes(32), requireNonce: () => true },
+            resourceIndicators: {
+              enabled: true,
+              useGrantedResource: () => true,
+              getResourceServerInfo: (_, asked) => {
+                if (asked !== resource) throw new Error(`tokens are not for ${asked}`)
+                return { scope: "read write", audience: resource }
+              }
+            }
           }
-        }
-      }
-    })
-    handle = provider.callback()
-    return { issuer }
-  })
+        })
+    ),
+    ({ origin }) => ({ issuer: origin })
+  )
+
+/** Its issuer is where it is served, which is known once it is. */
+export const serve = Effect.fnUntraced(function* (make: (origin: string) => Provider) {
+  let handle: ReturnType<Provider["callback"]> | undefined
+  const server = createServer((request, response) => void handle?.(request, response))
+  const origin = `http://127.0.0.1:${yield* LoopbackListener.bind(server)}`
+  const provider = make(origin)
+  handle = provider.callback()
+  return { origin, provider }
+})
 
 /** Goes where a browser would, signs in and consents; gives what comes back to the redirect URI. */
 export const consent = async (authorizationUrl: URL, redirectUri: string): Promise<URLSearchParams> => {

@@ -7,8 +7,8 @@
 import * as LoopbackListener from "@letterhead/testing/LoopbackListener"
 import * as LoopbackServer from "@letterhead/testing/LoopbackServer"
 import * as Effect from "effect/Effect"
-import { createServer } from "node:http"
 import { Provider } from "oidc-provider"
+import { serve } from "../../../../oauth/test/support/OidcProvider.ts"
 
 /** Seconds that an access token lives. */
 const LIFETIME = 8
@@ -68,13 +68,3 @@ const providerOf = (issuer: string, resource: string) =>
       }
     }
   })
-
-/** Its issuer is where it is served, which is known once it is. */
-const serve = Effect.fnUntraced(function* (make: (origin: string) => Provider) {
-  let handle: ReturnType<Provider["callback"]> | undefined
-  const server = createServer((request, response) => void handle?.(request, response))
-  const origin = `http://127.0.0.1:${yield* LoopbackListener.bind(server)}`
-  const provider = make(origin)
-  handle = provider.callback()
-  return { origin, provider }
-})
