@@ -5,7 +5,7 @@
  * gnome-keyring and libsecret-tools.
  */
 import { execFile, spawn, spawnSync } from "node:child_process"
-import { mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs"
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { until } from "@letterhead/testing/Waiting"
@@ -46,17 +46,39 @@ export const bareEnvironment = (home: string): Readonly<Record<string, string>> 
   HOME: home
 })
 
+/**
+ * The configuration of a session bus at `path`.
+ *
+ * The usual one starts a keyring when somebody asks for one before ours has come: that one is empty and locked, and
+ * holds the name for as long as the bus lives.
+ */
+const busThatStartsNothing = (path: string): string => `<!DOCTYPE busconfig PUBLIC
+ "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN" "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <type>session</type>
+  <listen>unix:path=${path}</listen>
+  <auth>EXTERNAL</auth>
+  <policy context="default">
+    <allow send_destination="*" eavesdrop="true"/>
+    <allow eavesdrop="true"/>
+    <allow own="*"/>
+  </policy>
+</busconfig>
+`
+
 export const start: Effect.Effect<SecretService, never, Scope.Scope> = Effect.gen(function* () {
   const home = yield* temporaryDirectory
   const runtime = join(home, "runtime")
   mkdirSync(runtime, { mode: 0o700 })
   const base = { ...bareEnvironment(home), XDG_RUNTIME_DIR: runtime }
+  const bus = join(home, "bus.conf")
+  writeFileSync(bus, busThatStartsNothing(join(runtime, "bus")))
   // The bus is told nothing of a display: a keyring that wants to ask somebody finds nobody.
   const script =
     'echo "$DBUS_SESSION_BUS_ADDRESS"; exec gnome-keyring-daemon --foreground --unlock --components=secrets'
   const { address, kill } = yield* Effect.acquireRelease(
     Effect.callback<{ readonly address: string; readonly kill: Effect.Effect<void> }>((resume) => {
-      const child = spawn("dbus-run-session", ["--", "sh", "-c", script], {
+      const child = spawn("dbus-run-session", [`--config-file=${bus}`, "--", "sh", "-c", script], {
         env: base,
         stdio: ["pipe", "pipe", "ignore"],
         detached: true
