@@ -8,7 +8,7 @@
 import type { CallContext } from "@letterhead/core/call/CallContext"
 import type { ResolvedHeaders } from "@letterhead/core/headers/ResolvedHeaders"
 import * as Context from "effect/Context"
-import type { Sent } from "../failure/Masking.ts"
+import { type Sent, valuesOf } from "../failure/Masking.ts"
 import type { McpErrorReason } from "../McpError.ts"
 import { RequestFailure } from "../failure/RequestFailure.ts"
 
@@ -136,7 +136,7 @@ export class Call {
   /** It is sent with these headers. */
   carry(headers: ResolvedHeaders): void {
     this.#headers = headers
-    this.remember(headers)
+    this.remember(valuesOf(headers))
   }
 
   /** What is to be masked in what comes back. */
@@ -160,6 +160,16 @@ export class Call {
     this.#life.failure ??= reason
     for (const request of this.#life.requests) request.fail(reason)
     this.#life.abort.abort(new RequestFailure(reason))
+  }
+
+  /**
+   * Its caller has what it asked for, so nothing that comes back is shown any more. An SDK may refer to a call long
+   * after that: tables from which it took the call refer to it until the next full garbage collection.
+   */
+  forget(): void {
+    if (this.#life.requests.length > 0) return
+    this.#life.sent = []
+    this.#life.latest = undefined
   }
 
   /** Ends the call because its caller gave up. */

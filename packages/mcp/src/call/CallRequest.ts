@@ -94,6 +94,7 @@ export const invoke = <A>(
       )
       const succeed = (value: A) => {
         answered()
+        made.forget()
         resume(Effect.succeed(value))
       }
       try {

@@ -22,6 +22,12 @@ export interface Sent {
   readonly reveal: () => ReadonlyArray<readonly [name: string, value: string]>
 }
 
+/** The same without what else is known of it, for who remembers it. */
+export const valuesOf = (sent: Sent): Sent => {
+  const fields = sent.reveal()
+  return { reveal: () => fields }
+}
+
 /**
  * The values in the query of a URL that are long enough for a credential, decoded and as they are sent; `undefined`
  * where there are none. Others are words such as `true`, without which no sentence of a server could be read.
