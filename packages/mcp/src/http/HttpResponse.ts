@@ -7,7 +7,7 @@
  */
 import { Readable } from "node:stream"
 import { ReadableStream, TransformStream } from "node:stream/web"
-import type { ResponseBody } from "./ResponseBody.ts"
+import type { ResponseBody, Sink } from "./ResponseBody.ts"
 
 /** The fields of an answer, names in lower case. */
 export type Fields = Readonly<Record<string, string | ReadonlyArray<string> | undefined>>
@@ -94,6 +94,18 @@ export class HttpResponse implements Response {
   /** Puts text before the body; nobody may have asked for it. */
   begin(text: string): void {
     if (this.#body !== null && !isStream(this.#body)) this.#body.begin(Buffer.from(text))
+  }
+
+  /** The first bytes, which stay for who reads the body; see `ResponseBody`. `undefined` where they cannot be had so. */
+  async glance(isEnough: (bytes: Buffer) => boolean): Promise<Buffer | undefined> {
+    return this.#body === null || isStream(this.#body) || this.#used ? undefined : this.#body.glance(isEnough)
+  }
+
+  /** Pours the body, without its first bytes, into a sink; nobody may have asked for it. */
+  pour(sink: Sink, without: number): void {
+    if (this.#body === null || isStream(this.#body) || this.#used) throw new TypeError(UNUSABLE)
+    this.#used = true
+    this.#body.pour(sink, without)
   }
 
   /** Reads the body to its end and keeps it for who asks; fails where it breaks off. */

@@ -4,7 +4,7 @@
  * Until somebody reads, a little is kept and the socket is then left alone; a body that is read as a whole goes through
  * no stream. What is read is bounded: a whole body by its bytes, an event stream by those of one event.
  */
-import { ReadableStream, type ReadableStreamDefaultController } from "node:stream/web"
+import { ReadableStream } from "node:stream/web"
 import { ConnectionClosed, ProtocolFailed } from "../McpError.ts"
 import { RequestFailure } from "../failure/RequestFailure.ts"
 
@@ -27,6 +27,21 @@ export interface ResponseBodyOptions {
   readonly onExceeded?: ((failure: RequestFailure) => void) | undefined
 }
 
+/** Where bytes are poured into, such as the controller of a web stream. */
+export interface Sink {
+  readonly enqueue: (chunk: Uint8Array) => void
+  readonly close: () => void
+  readonly error: (error: unknown) => void
+  /** Bytes that it takes before the source is to wait; `null` where it takes none any more. */
+  readonly desiredSize: number | null
+}
+
+/** Somebody waits for the first bytes. */
+interface Glance {
+  readonly isEnough: (bytes: Buffer) => boolean
+  readonly resolve: (bytes: Buffer | undefined) => void
+}
+
 interface Collector {
   readonly resolve: (bytes: Buffer) => void
   readonly reject: (error: unknown) => void
@@ -41,7 +56,8 @@ export class ResponseBody {
   #state: "open" | "ended" | "failed" = "open"
   #error: unknown
   #collector: Collector | undefined
-  #reader: ReadableStreamDefaultController<Uint8Array> | undefined
+  #sink: Sink | undefined
+  #glance: Glance | undefined
 
   constructor(source: Source, options: ResponseBodyOptions) {
     this.#source = source
@@ -56,11 +72,12 @@ export class ResponseBody {
       this.#exceed()
       return true
     }
-    if (this.#reader !== undefined) {
-      this.#reader.enqueue(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength))
-      return (this.#reader.desiredSize ?? 0) > 0
+    if (this.#sink !== undefined) {
+      this.#sink.enqueue(bytesOf(chunk))
+      return (this.#sink.desiredSize ?? 0) > 0
     }
     this.#chunks.push(chunk)
+    this.#show()
     return this.#collector !== undefined || this.#size < HIGH_WATER
   }
 
@@ -69,7 +86,8 @@ export class ResponseBody {
     if (this.#state !== "open") return
     this.#state = "ended"
     this.#collector?.resolve(this.#take())
-    this.#reader?.close()
+    this.#sink?.close()
+    this.#show()
   }
 
   /** It breaks off. */
@@ -79,7 +97,8 @@ export class ResponseBody {
     this.#error = error
     this.#chunks = []
     this.#collector?.reject(error)
-    this.#reader?.error(error)
+    this.#sink?.error(error)
+    this.#show()
   }
 
   /** Puts bytes before all others; nobody may have read any. */
@@ -97,19 +116,34 @@ export class ResponseBody {
     })
   }
 
+  /**
+   * The bytes that have come, which stay where they are: as soon as they are enough, or all, or as many as are kept for a
+   * reader who has not come. `undefined` where the body breaks off before. Nobody may have read any.
+   */
+  glance(isEnough: (bytes: Buffer) => boolean): Promise<Buffer | undefined> {
+    return new Promise((resolve) => {
+      this.#glance = { isEnough, resolve }
+      this.#show()
+    })
+  }
+
+  /** Pours what has come, without its first bytes, and what comes, into a sink. */
+  pour(sink: Sink, without = 0): void {
+    if (this.#state === "failed") return sink.error(this.#error)
+    const chunks = without === 0 ? this.#chunks : [this.#whole().subarray(without)]
+    this.#chunks = []
+    for (const chunk of chunks) if (chunk.byteLength > 0) sink.enqueue(bytesOf(chunk))
+    if (this.#state === "ended") return sink.close()
+    this.#sink = sink
+    // It may have been told to wait for a reader.
+    if ((sink.desiredSize ?? 0) > 0) this.#source.resume()
+  }
+
   /** The body as a stream; to cancel it closes the socket. */
   stream(): ReadableStream<Uint8Array> {
     return new ReadableStream<Uint8Array>(
       {
-        start: (controller) => {
-          if (this.#state === "failed") return controller.error(this.#error)
-          for (const chunk of this.#chunks) {
-            controller.enqueue(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength))
-          }
-          this.#chunks = []
-          if (this.#state === "ended") return controller.close()
-          this.#reader = controller
-        },
+        start: (controller) => this.pour(controller),
         pull: () => this.#source.resume(),
         cancel: (reason) => this.cancel(reason)
       },
@@ -126,9 +160,30 @@ export class ResponseBody {
   }
 
   #take(): Buffer {
-    const [first, ...others] = this.#chunks
+    const whole = this.#whole()
     this.#chunks = []
-    return first === undefined ? Buffer.alloc(0) : others.length === 0 ? first : Buffer.concat([first, ...others])
+    return whole
+  }
+
+  /** What has come, in one piece. */
+  #whole(): Buffer {
+    const [first, ...others] = this.#chunks
+    if (first === undefined) return Buffer.alloc(0)
+    if (others.length === 0) return first
+    const whole = Buffer.concat(this.#chunks)
+    this.#chunks = [whole]
+    return whole
+  }
+
+  /** Shows what has come to who waits for the first of it. */
+  #show(): void {
+    if (this.#glance === undefined) return
+    const { isEnough, resolve } = this.#glance
+    const bytes = this.#state === "failed" ? undefined : this.#whole()
+    const isLast = bytes === undefined || this.#state === "ended" || bytes.byteLength >= HIGH_WATER
+    if (!isLast && !isEnough(bytes)) return
+    this.#glance = undefined
+    resolve(bytes)
   }
 
   #exceed(): void {
@@ -144,6 +199,9 @@ export class ResponseBody {
     this.#source.abort(failure)
   }
 }
+
+/** The same bytes as the platform's own kind of array. */
+const bytesOf = (chunk: Buffer): Uint8Array => new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength)
 
 /** Bytes of the event that has begun, after these: an empty line ends one. */
 const eventSize = (before: number, chunk: Buffer): number => {

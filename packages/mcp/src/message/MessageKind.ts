@@ -22,3 +22,17 @@ export const isAnswer = (message: JSONRPCMessage): message is JSONRPCResultRespo
   !("method" in message)
 
 export const isResult = (message: JSONRPCMessage): message is JSONRPCResultResponse => "result" in message
+
+/** The same of what is yet to be told a message: one that is plainly a result, and nothing else beside. */
+export const isPlainResult = (value: unknown): value is JSONRPCResultResponse =>
+  typeof value === "object" &&
+  value !== null &&
+  "jsonrpc" in value &&
+  value.jsonrpc === "2.0" &&
+  "id" in value &&
+  (typeof value.id === "string" || typeof value.id === "number") &&
+  "result" in value &&
+  typeof value.result === "object" &&
+  value.result !== null &&
+  !("error" in value) &&
+  !("method" in value)

@@ -3,21 +3,20 @@
  *
  * On the SDK's way each message is checked against its schema four times, and two signals are joined for each request,
  * which together costs more than the HTTP of it. The short way is taken for what agents call thousands of times, and
- * only as far as it is plain: any answer that is not 200 with the JSON of a result is handed to the SDK as the answer to
- * its own request, so that what it means is the SDK's to say. A server that has answered with a stream is expected to do
- * so again, and is left to the SDK from then on.
+ * only as far as it is plain: any answer that is not 200 with the JSON of a result, alone or as the first event of a
+ * stream, is handed to the SDK as the answer to its own request, so that what it means is the SDK's to say.
  */
 import {
   type JSONRPCMessage,
   type JSONRPCRequest,
-  type JSONRPCResultResponse,
   PROTOCOL_VERSION_META_KEY,
   StreamableHTTPClientTransport,
   type StreamableHTTPClientTransportOptions
 } from "@modelcontextprotocol/client"
 import type { HttpResponse } from "../http/HttpResponse.ts"
 import { RequestGroup } from "../http/RequestGroup.ts"
-import { isRequest } from "../message/MessageKind.ts"
+import { isPlainResult, isRequest } from "../message/MessageKind.ts"
+import * as PromptAnswer from "./PromptAnswer.ts"
 
 /** Sends a request of JSON-RPC as one POST; the signal ends it, and the end of the group. */
 export type Post = (
@@ -51,7 +50,6 @@ export class DirectTransport extends StreamableHTTPClientTransport {
   readonly #post: Post
   readonly #handed: Handed
   readonly #requests = new RequestGroup()
-  #streams = false
 
   constructor(url: URL, { post, ...options }: DirectTransportOptions) {
     const handed: Handed = { answers: undefined }
@@ -70,11 +68,11 @@ export class DirectTransport extends StreamableHTTPClientTransport {
   }
 
   override async send(message: JSONRPCMessage | Array<JSONRPCMessage>, options?: SendOptions): Promise<void> {
-    const fields = this.#streams || Array.isArray(message) ? undefined : this.#fieldsOf(message, options)
+    const fields = Array.isArray(message) ? undefined : this.#fieldsOf(message, options)
     if (fields === undefined || Array.isArray(message) || !isRequest(message)) return super.send(message, options)
     const body = JSON.stringify(message)
     const answer = await this.#answer(message, fields, body, options)
-    if (!(answer instanceof Response)) return this.onmessage?.(answer)
+    if (answer === undefined) return
     const answers = (this.#handed.answers ??= new Map()).set(body, answer)
     try {
       await super.send(message, options)
@@ -88,27 +86,53 @@ export class DirectTransport extends StreamableHTTPClientTransport {
     return super.close()
   }
 
-  /** The result, or the response that has something else in it. */
+  /** Passes on the result; gives the response where it has something else in it. */
   async #answer(
     message: JSONRPCRequest,
     fields: ReadonlyMap<string, string>,
     body: string,
     options: SendOptions
-  ): Promise<JSONRPCResultResponse | Response> {
+  ): Promise<Response | undefined> {
     const signal = options?.requestSignal
     try {
       const response = await this.#post(message, fields, body, this.#requests, signal)
+      if (response.status !== 200) return response
       const type = response.field("content-type") ?? ""
-      this.#streams = /^\s*text\/event-stream\b/i.test(type)
-      if (response.status !== 200 || !/^\s*application\/json\s*(?:;|$)/i.test(type)) return response
+      if (/^\s*text\/event-stream\s*(?:;|$)/i.test(type)) return await this.#stream(message, response, options)
+      if (!/^\s*application\/json\s*(?:;|$)/i.test(type)) return response
       const text = await response.text()
       const answer: unknown = JSON.parse(text)
-      return isResult(answer) ? answer : new Response(text, { headers: { "content-type": type } })
+      if (!isPlainResult(answer)) return new Response(text, { headers: { "content-type": type } })
+      this.onmessage?.(answer)
+      return undefined
     } catch (error) {
       // As the SDK does where it sends.
-      if (signal?.aborted !== true) this.onerror?.(error instanceof Error ? error : new Error(String(error)))
+      if (signal?.aborted !== true) this.onerror?.(asError(error))
       throw error
     }
+  }
+
+  /** The same of a stream. */
+  async #stream(
+    { id }: JSONRPCRequest,
+    response: HttpResponse,
+    options: SendOptions
+  ): Promise<HttpResponse | undefined> {
+    const answer = await PromptAnswer.find(response, id)
+    if (answer === undefined) return response
+    if (answer.eventId !== undefined) options?.onresumptiontoken?.(answer.eventId)
+    this.onmessage?.(answer.message)
+    const isWanted = () => options?.requestSignal?.aborted !== true && !this.#requests.isClosed
+    answer.follow({
+      message: (further) => this.onmessage?.(further),
+      error: (error) => {
+        if (isWanted()) this.onerror?.(asError(error))
+      },
+      end: () => {
+        if (isWanted()) options?.onRequestStreamEnd?.()
+      }
+    })
+    return undefined
   }
 
   /** The fields of a request that may go the short way; `undefined` for any other message. */
@@ -138,15 +162,4 @@ export class DirectTransport extends StreamableHTTPClientTransport {
   }
 }
 
-const isResult = (value: unknown): value is JSONRPCResultResponse =>
-  typeof value === "object" &&
-  value !== null &&
-  "jsonrpc" in value &&
-  value.jsonrpc === "2.0" &&
-  "id" in value &&
-  (typeof value.id === "string" || typeof value.id === "number") &&
-  "result" in value &&
-  typeof value.result === "object" &&
-  value.result !== null &&
-  !("error" in value) &&
-  !("method" in value)
+const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)))

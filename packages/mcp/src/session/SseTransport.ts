@@ -18,8 +18,9 @@ import {
   type Transport,
   type TransportSendOptions
 } from "@modelcontextprotocol/client"
-import * as Sse from "effect/encoding/Sse"
+import type { Event } from "effect/encoding/Sse"
 import type { Carrier, Lost } from "./Carrier.ts"
+import * as EventReader from "./EventReader.ts"
 import { ConnectionClosed, HttpFailed, type McpErrorReason, ProtocolFailed } from "../McpError.ts"
 import { RequestFailure } from "../failure/RequestFailure.ts"
 
@@ -130,19 +131,17 @@ class SseTransport implements Transport {
 
 const EVENT_STREAM = "text/event-stream"
 
-const readEvents = async (response: Response, take: (event: Sse.Event) => void): Promise<void> => {
+const readEvents = async (response: Response, take: (event: Event) => void): Promise<void> => {
   if (response.body === null) return
-  const decoder = new TextDecoder()
-  // How large an event may be is bounded where the bytes are read.
-  const parser = Sse.makeParser((event) => (event._tag === "Event" ? take(event) : undefined), {
-    maxEventSize: Number.POSITIVE_INFINITY
+  const read = EventReader.make((event) => {
+    if (event._tag === "Event") take(event)
   })
   const reader = response.body.getReader()
   try {
     for (;;) {
       const { value, done } = await reader.read()
       if (done) return
-      parser.feed(decoder.decode(value, { stream: true }))
+      read(value)
     }
   } finally {
     // Where it was not read to its end.

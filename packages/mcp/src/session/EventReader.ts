@@ -1,0 +1,28 @@
+/** The events of a stream of `text/event-stream`, as its bytes come. */
+import * as Sse from "effect/encoding/Sse"
+
+/**
+ * Takes the bytes of a stream in order; tells `take` of each event with data when it is complete, and of the server's
+ * `retry`. An event without data says no more than where to resume.
+ */
+export const make = (take: (event: Sse.AnyEvent) => void): ((bytes: Uint8Array) => void) => {
+  const decoder = new TextDecoder()
+  // How large an event may be is bounded where the bytes are read.
+  const parser = Sse.makeParser((event) => (event._tag === "Event" && event.data === "" ? undefined : take(event)), {
+    maxEventSize: Number.POSITIVE_INFINITY
+  })
+  return (bytes) => void parser.feed(decoder.decode(bytes, { stream: true }))
+}
+
+/** The bytes of the first event, if these hold all of it. */
+export const first = (bytes: Buffer): Buffer | undefined => {
+  let end = bytes.length + 1
+  for (const blank of BLANK_LINES) {
+    const at = bytes.indexOf(blank)
+    if (at !== -1) end = Math.min(end, at + blank.length)
+  }
+  return end > bytes.length ? undefined : bytes.subarray(0, end)
+}
+
+/** Without that of lone carriage returns, which nobody writes: the next byte would have to be awaited. */
+const BLANK_LINES = ["\n\n", "\n\r\n"]

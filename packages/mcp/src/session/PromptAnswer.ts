@@ -1,0 +1,77 @@
+/**
+ * The answer of a server that has nothing to say before it: the first event of a stream.
+ *
+ * That is how servers answer a call by default. The SDK reads every stream through four others and each message with a
+ * schema, which costs twice as much as all the rest of a call. A stream that begins with anything else than the result,
+ * be it the id of an event to resume at, is left to the SDK, with all its bytes.
+ */
+import { type JSONRPCMessage, type JSONRPCResultResponse, parseJSONRPCMessage } from "@modelcontextprotocol/client"
+import type { AnyEvent } from "effect/encoding/Sse"
+import type { RequestId } from "../call/CallCorrelation.ts"
+import type { HttpResponse } from "../http/HttpResponse.ts"
+import { isPlainResult } from "../message/MessageKind.ts"
+import * as EventReader from "./EventReader.ts"
+
+export interface PromptAnswer {
+  readonly message: JSONRPCResultResponse
+  /** The id of its event. */
+  readonly eventId: string | undefined
+  /** Reads what may come after it. */
+  readonly follow: (followers: Followers) => void
+}
+
+/** Who is told of what comes after the answer. */
+export interface Followers {
+  readonly message: (message: JSONRPCMessage) => void
+  /** Of a message that is none, and of a stream that broke off. */
+  readonly error: (error: unknown) => void
+  readonly end: () => void
+}
+
+/** Waits for the first event; `undefined` where it is not the result of the request. */
+export const find = async (response: HttpResponse, id: RequestId): Promise<PromptAnswer | undefined> => {
+  const bytes = await response.glance((sofar) => EventReader.first(sofar) !== undefined)
+  const first = bytes === undefined ? undefined : EventReader.first(bytes)
+  if (first === undefined) return undefined
+  const events: Array<AnyEvent> = []
+  EventReader.make((event) => void events.push(event))(first)
+  const [event, ...others] = events
+  if (event?._tag !== "Event" || event.event !== "message" || others.length > 0) return undefined
+  const message = parsed(event.data)
+  if (!isPlainResult(message) || message.id !== id) return undefined
+  return {
+    message,
+    eventId: event.id === "" ? undefined : event.id,
+    follow: (followers) => follow(response, first.byteLength, followers)
+  }
+}
+
+/** Reads what comes after so many bytes. */
+const follow = (response: HttpResponse, after: number, { end, error, message }: Followers): void => {
+  const read = EventReader.make((event) => {
+    if (event._tag !== "Event" || event.event !== "message") return
+    try {
+      message(parseJSONRPCMessage(JSON.parse(event.data)))
+    } catch (failure) {
+      error(failure)
+    }
+  })
+  const sink = {
+    enqueue: read,
+    close: end,
+    error: (failure: unknown) => {
+      error(failure)
+      end()
+    },
+    desiredSize: Number.POSITIVE_INFINITY
+  }
+  response.pour(sink, after)
+}
+
+const parsed = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
