@@ -140,7 +140,7 @@ export class CorrelatingTransport implements Transport {
         onRequestStreamEnd: () => {
           options?.onRequestStreamEnd?.()
           // The stream broke off and cannot be resumed. The SDK would wait for the timeout.
-          this.#lose(message.id, new ConnectionClosed({ description: STREAM_ENDED }))
+          this.#lose(message.id, STREAM_ENDED)
         }
       })
     } catch (error) {
@@ -210,4 +210,4 @@ const masked = (message: JSONRPCErrorResponse, sent: ReadonlyArray<Masking.Sent>
 /** The code by which both SDKs tell their callers that a connection was closed. */
 const CONNECTION_CLOSED = -32_000
 
-const STREAM_ENDED = "the server ended its answer before it was complete"
+const STREAM_ENDED = new ConnectionClosed({ description: "the server ended its answer before it was complete" })

@@ -7,12 +7,22 @@ import * as Sse from "effect/encoding/Sse"
  */
 export const make = (take: (event: Sse.AnyEvent) => void): ((bytes: Uint8Array) => void) => {
   const decoder = new TextDecoder()
-  // How large an event may be is bounded where the bytes are read.
-  const parser = Sse.makeParser((event) => (event._tag === "Event" && event.data === "" ? undefined : take(event)), {
-    maxEventSize: Number.POSITIVE_INFINITY
-  })
+  const parser = parserFor(take)
   return (bytes) => void parser.feed(decoder.decode(bytes, { stream: true }))
 }
+
+/** The events in these bytes, as {@link make} tells of them. */
+export const all = (bytes: Buffer): ReadonlyArray<Sse.AnyEvent> => {
+  const events: Array<Sse.AnyEvent> = []
+  parserFor((event) => void events.push(event)).feed(bytes.toString("utf8"))
+  return events
+}
+
+/** How large an event may be is bounded where the bytes are read. */
+const UNBOUNDED = { maxEventSize: Number.POSITIVE_INFINITY }
+
+const parserFor = (take: (event: Sse.AnyEvent) => void): Sse.Parser =>
+  Sse.makeParser((event) => (event._tag === "Event" && event.data === "" ? undefined : take(event)), UNBOUNDED)
 
 /** The bytes of the first event, if these hold all of it. */
 export const first = (bytes: Buffer): Buffer | undefined => {
@@ -25,4 +35,4 @@ export const first = (bytes: Buffer): Buffer | undefined => {
 }
 
 /** Without that of lone carriage returns, which nobody writes: the next byte would have to be awaited. */
-const BLANK_LINES = ["\n\n", "\n\r\n"]
+const BLANK_LINES = ["\n\n", "\n\r\n"].map((text) => Buffer.from(text))

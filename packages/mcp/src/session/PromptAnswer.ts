@@ -2,7 +2,7 @@
  * The answer of a server that has nothing to say before it: the first event of a stream.
  *
  * That is how servers answer a call by default. The SDK reads every stream through four others and each message with a
- * schema, which costs twice as much as all the rest of a call. A stream that begins with anything else than the result,
+ * schema, which costs three times as much as all the rest of a call. A stream that begins with anything else than the result,
  * be it the id of an event to resume at, is left to the SDK, with all its bytes.
  */
 import { type JSONRPCMessage, type JSONRPCResultResponse, parseJSONRPCMessage } from "@modelcontextprotocol/client"
@@ -33,9 +33,7 @@ export const find = async (response: HttpResponse, id: RequestId): Promise<Promp
   const bytes = await response.glance((sofar) => EventReader.first(sofar) !== undefined)
   const first = bytes === undefined ? undefined : EventReader.first(bytes)
   if (first === undefined) return undefined
-  const events: Array<AnyEvent> = []
-  EventReader.make((event) => void events.push(event))(first)
-  const [event, ...others] = events
+  const [event, ...others] = EventReader.all(first)
   if (event?._tag !== "Event" || event.event !== "message" || others.length > 0) return undefined
   const message = parsed(event.data)
   if (!isPlainResult(message) || message.id !== id) return undefined
@@ -46,18 +44,19 @@ export const find = async (response: HttpResponse, id: RequestId): Promise<Promp
   }
 }
 
-/** Reads what comes after so many bytes. */
+/** Reads what comes after so many bytes, which most often is nothing. */
 const follow = (response: HttpResponse, after: number, { end, error, message }: Followers): void => {
-  const read = EventReader.make((event) => {
+  const take = (event: AnyEvent) => {
     if (event._tag !== "Event" || event.event !== "message") return
     try {
       message(parseJSONRPCMessage(JSON.parse(event.data)))
     } catch (failure) {
       error(failure)
     }
-  })
+  }
+  let read: ReturnType<typeof EventReader.make> | undefined
   const sink = {
-    enqueue: read,
+    enqueue: (bytes: Uint8Array) => (read ??= EventReader.make(take))(bytes),
     close: end,
     error: (failure: unknown) => {
       error(failure)
