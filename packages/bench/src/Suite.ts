@@ -52,7 +52,7 @@ export const loadName = ({ format, inFlight }: Load): string => `${format} ${inF
 /** Servers that the flatness is measured with. */
 const SERVERS = 100
 const SESSIONS = 100
-const CONNECTS = 15
+const CONNECTS = 40
 const SETTLED_CONNECTIONS = 200
 const SETTLED_SESSIONS = 10_000
 /** The calls of each subject before anything counts, and the milliseconds that they may take. */

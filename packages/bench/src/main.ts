@@ -18,8 +18,8 @@ const { values } = parseArgs({
 const quick = values.quick === true
 
 const results = await run({
-  rounds: quick ? 3 : 5,
-  milliseconds: quick ? 120 : 200,
+  rounds: quick ? 3 : 9,
+  milliseconds: 120,
   resolvings: quick ? 101 : 301,
   loads: quick ? LOADS.filter(({ format, inFlight }) => format === "json" && inFlight < 128) : LOADS,
   warming: quick ? { calls: 8_000, milliseconds: 1_500 } : {},

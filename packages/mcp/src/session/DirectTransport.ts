@@ -82,7 +82,7 @@ export class DirectTransport extends StreamableHTTPClientTransport {
   }
 
   override close(): Promise<void> {
-    this.#requests.close(new DOMException("the transport was closed", "AbortError"))
+    this.#requests.close(CLOSED)
     return super.close()
   }
 
@@ -163,3 +163,6 @@ export class DirectTransport extends StreamableHTTPClientTransport {
 }
 
 const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)))
+
+/** Made once: each would look for where it comes from. */
+const CLOSED = new DOMException("the transport was closed", "AbortError")
