@@ -2,7 +2,7 @@
  * Streams that answer a call, read on the short way and by the SDK alone: whatever a server puts into one, and in whatever
  * pieces it comes, the same comes of it.
  */
-import { type JSONRPCMessage, StreamableHTTPClientTransport } from "@modelcontextprotocol/client"
+import { type JSONRPCMessage, StreamableHTTPClientTransport, type Transport } from "@modelcontextprotocol/client"
 import { afterEach, assert, describe, it, vi } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -124,6 +124,25 @@ describe("a call that is answered with a stream", () => {
       return Effect.promise(() => way.assertSame(call))
     }
   )
+
+  it("is read to its end whatever the reader of a message does", async () => {
+    way.answer = stream({ pieces: [event(result), event(progress)], breaks: false })
+    const transport = way.make()
+    const seen: Array<unknown> = []
+    const handlers: Pick<Transport, "onmessage" | "onerror"> = {
+      onmessage: () => {
+        throw new Error("not taken")
+      },
+      onerror: (error) => void seen.push(error.message)
+    }
+    Object.assign(transport, handlers)
+    await transport.start()
+    await new Promise<void>((resolve) => {
+      void transport.send(call, { onRequestStreamEnd: resolve })
+    })
+    await transport.close()
+    assert.deepStrictEqual(seen, ["not taken", "not taken"])
+  })
 
   it("is handed on with all its bytes where it ends with the transport", async () => {
     way.answer = (_request, response) => response.writeHead(200, { "content-type": "text/event-stream" }).flushHeaders()

@@ -121,10 +121,9 @@ export class DirectTransport extends StreamableHTTPClientTransport {
     const answer = await PromptAnswer.find(response, id)
     if (answer === undefined) return response
     if (answer.eventId !== undefined) options?.onresumptiontoken?.(answer.eventId)
-    this.onmessage?.(answer.message)
     const isWanted = () => options?.requestSignal?.aborted !== true && !this.#requests.isClosed
-    answer.follow({
-      message: (further) => this.onmessage?.(further),
+    answer.tell({
+      message: (received) => this.onmessage?.(received),
       error: (error) => {
         if (isWanted()) this.onerror?.(asError(error))
       },
