@@ -77,6 +77,7 @@ export class RedirectRefused extends Data.TaggedError("RedirectRefused")<{ reado
 
 /** No connection to the server. */
 export class Unreachable extends Data.TaggedError("Unreachable")<{
+  /** Its origin. */
   readonly url: string
   readonly description: string
 }> {

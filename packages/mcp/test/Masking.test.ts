@@ -38,11 +38,25 @@ describe("Masking", () => {
   })
 
   it("F83: masks what stands in the query of a URL, decoded and as it is sent, where it may be a credential", () => {
-    const query = Masking.queryOf(new URL(`https://mcp.example/mcp?read=true&key=${CANARY}%2b+x`))
+    const query = Masking.credentialsOf(new URL(`https://mcp.example/mcp?read=true&key=${CANARY}%2b+x`))
     assert.isDefined(query)
     assert.strictEqual(Masking.mask(`true: ?read=true&key=${CANARY}%2b+x`, [query]), "true: ?read=true&key=***")
     assert.strictEqual(Masking.mask(`no key ${CANARY}+ x`, [query]), "no key ***")
-    assert.isUndefined(Masking.queryOf(new URL("https://mcp.example/mcp?read=true")))
+    assert.isUndefined(Masking.credentialsOf(new URL("https://mcp.example/mcp?read=true")))
+  })
+
+  it("F83: masks what stands in the path of a URL where no person would have thought of it", () => {
+    const segment = "k3y%2bof0a1b2c3d4e5f"
+    const inPath = Masking.credentialsOf(new URL(`https://mcp.example/api/mcp/s/${segment}/mcp`))
+    assert.isDefined(inPath)
+    assert.strictEqual(
+      Masking.mask(`Cannot POST /api/mcp/s/${segment}/mcp`, [inPath]),
+      "Cannot POST /api/mcp/s/***/mcp"
+    )
+    assert.strictEqual(Masking.mask("nobody is k3y+of0a1b2c3d4e5f", [inPath]), "nobody is ***")
+    for (const path of ["/v1/mcp", "/2025-11-25/mcp", "/organisation-of-mine/mcp"]) {
+      assert.isUndefined(Masking.credentialsOf(new URL(path, "https://mcp.example")))
+    }
   })
 
   it("F83: leaves an address as it is where a value is short, and takes out a credential", () => {

@@ -73,7 +73,7 @@ describe("the bundle", () => {
 
   it("connects, also without what only the demo needs", () => {
     const { status, stderr } = run("tools", "plain")
-    assert.include(stderr, "cannot reach http://127.0.0.1:9/mcp")
+    assert.include(stderr, "cannot reach http://127.0.0.1:9:")
     assert.strictEqual(status, 4)
     assert.strictEqual(run("demo").status, 0)
   })

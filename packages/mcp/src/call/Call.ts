@@ -13,7 +13,7 @@ import type { McpErrorReason } from "../McpError.ts"
 import { RequestFailure } from "../failure/RequestFailure.ts"
 
 /**
- * What a call remembers, to mask it in what comes back: the headers of both attempts and of a resumption, the query, and
+ * What a call remembers, to mask it in what comes back: the headers of both attempts and of a resumption, the URL, and
  * as many again, since those with a proof are others each time.
  */
 const REMEMBERED = 10
@@ -123,7 +123,7 @@ export class Call {
     return this.#life.failure
   }
 
-  /** The headers it sent, and the query of where it sent them, for masking. */
+  /** The headers it sent, and what may be secret in the URL it sent them to, for masking. */
   get sent(): ReadonlyArray<Sent> {
     return this.#life.sent
   }

@@ -26,8 +26,8 @@ import * as MessageFacts from "../message/MessageFacts.ts"
 
 export const make = (fetch: CallFetch, server: string, owner: CallContext): HttpClient.HttpClient => {
   const client = HttpClient.make((request, url, signal, fiber) => {
-    // Errors quote the URL of their request, and a query may hold a key.
-    const shown = HttpClientRequest.setUrl(request, `${url.origin}${url.pathname}`)
+    // Errors quote the URL of their request, and a path and a query may hold a key.
+    const shown = HttpClientRequest.setUrl(request, url.origin)
     const failed = (cause: unknown) => {
       const description = cause instanceof McpError ? { description: cause.message } : {}
       return new HttpClientError.HttpClientError({

@@ -3,7 +3,7 @@
  *
  * A value is masked as it was sent, without its scheme (`Bearer …`), as the parts of a cookie and of a Basic
  * credential, and escaped for JSON or for a URL. Text is masked before it is cut, so that no half of a value is left.
- * What stands in the query of a URL is sent too, and servers repeat the URL that they were asked for.
+ * What stands in a URL is sent too, and servers repeat the URL that they were asked for.
  */
 
 /** Characters of a server's text that an error shows. */
@@ -14,6 +14,8 @@ export const MASK = "***"
 
 /** Values of fewer characters are masked only where they stand as a word: `1` is no secret within `2015`. */
 const WORD_LENGTH = 8
+/** A segment of a path with fewer characters is a word, or the number of a version. */
+const SEGMENT_LENGTH = 16
 /** Parts of a value with fewer characters are not masked on their own. */
 const PART_LENGTH = 4
 
@@ -29,16 +31,30 @@ export const valuesOf = (sent: Sent): Sent => {
 }
 
 /**
- * The values in the query of a URL that are long enough for a credential, decoded and as they are sent; `undefined`
- * where there are none. Others are words such as `true`, without which no sentence of a server could be read.
+ * What may be a credential in the path and in the query of a URL, decoded and as it is sent; `undefined` where nothing
+ * may. Of a query these are the values that are long enough, of a path the segments that no person would think of: others
+ * are words such as `true` or `mcp`, without which no sentence of a server could be read.
  */
-export const queryOf = (url: URL): Sent | undefined => {
+export const credentialsOf = (url: URL): Sent | undefined => {
   const raw = url.search
     .slice(1)
     .split("&")
     .map((pair) => ["", pair.slice(pair.indexOf("=") + 1)] as const)
   const values = [...url.searchParams, ...raw].filter(([, value]) => value.length >= WORD_LENGTH)
-  return values.length === 0 ? undefined : { reveal: () => values }
+  const segments = url.pathname
+    .split("/")
+    .filter((segment) => segment.length >= SEGMENT_LENGTH && /\d/.test(segment) && /[a-z]/i.test(segment))
+    .flatMap((segment) => [["", segment] as const, ["", decoded(segment)] as const])
+  const found = [...values, ...segments]
+  return found.length === 0 ? undefined : { reveal: () => found }
+}
+
+const decoded = (segment: string): string => {
+  try {
+    return decodeURIComponent(segment)
+  } catch {
+    return segment
+  }
 }
 
 /** `text` without the values of these headers, on one line, at most {@link DESCRIPTION_LIMIT} characters. */

@@ -116,12 +116,12 @@ const refused = (target: string, sent: ReadonlyArray<Masking.Sent>) =>
 
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
 
-/** Why there was no answer at all. The URL is shown without its query, the proxy that is set for it without credentials. */
+/** Why there was no answer at all. Of the URL no more is shown than its origin, of the proxy that is set for it all but credentials. */
 export const unreachable = (error: unknown, url: URL, proxy: string | undefined): Unreachable | ProxyFailed => {
   const refused = proxy === undefined ? undefined : proxyDescription(error)
   if (proxy !== undefined && refused !== undefined) return new ProxyFailed({ proxy, description: refused })
   return new Unreachable({
-    url: `${url.origin}${url.pathname}`,
+    url: url.origin,
     description: networkDescription(error) + byWayOf(proxy)
   })
 }

@@ -65,13 +65,13 @@ export class RequestHeaders {
   readonly #endpoint: Endpoint
   readonly #limits: HttpLimits
   readonly #proxy: string | undefined
-  /** What of the endpoint's query no error may show. */
-  readonly #query: Masking.Sent | undefined
+  /** What of the endpoint's URL no error may show. */
+  readonly #inUrl: Masking.Sent | undefined
 
   constructor(options: RequestHeadersOptions) {
     this.#options = options
     this.#endpoint = new Endpoint(options.headers.url, options.paths ?? "endpoint")
-    this.#query = Masking.queryOf(options.headers.url)
+    this.#inUrl = Masking.credentialsOf(options.headers.url)
     this.#limits = options.owner.service(HttpLimits)
     this.#proxy = proxyOf(options.dispatcher, options.headers.url)
   }
@@ -140,7 +140,7 @@ export class RequestHeaders {
         continue
       }
       const proofRefused = proof?.isRefused(answered) === true
-      const sent = this.#query === undefined ? [resolved] : [resolved, this.#query]
+      const sent = this.#inUrl === undefined ? [resolved] : [resolved, this.#inUrl]
       const refused = Refusal.redirect(answered, sending.request.method, sending.target.url, sent)
       if (refused !== undefined) throw await failed(answered, new RequestFailure(refused))
       if (!Refusal.isFinal(answered)) return this.#answer(answered, sending)
@@ -176,7 +176,7 @@ export class RequestHeaders {
     // The call may have ended while the headers were resolved or the refusal was answered (fault F82).
     throwIfEnded(sending)
     subject.call.carry(resolved)
-    if (this.#query !== undefined) subject.call.remember(this.#query)
+    if (this.#inUrl !== undefined) subject.call.remember(this.#inUrl)
     const observer = subject.call.service(RequestObserver)
     if (observer !== nobody) observe(observer, this.#options.server, sending, resolved, attempt)
     try {
