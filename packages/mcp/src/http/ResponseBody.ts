@@ -53,6 +53,8 @@ export class ResponseBody {
   #chunks: Array<Buffer> = []
   /** Bytes of the whole, or of the event that has begun. */
   #size = 0
+  /** The last two bytes of a stream of events: an empty line may have begun in them. */
+  #tail = ""
   #state: "open" | "ended" | "failed" = "open"
   #error: unknown
   #collector: Collector | undefined
@@ -67,7 +69,8 @@ export class ResponseBody {
   /** Takes bytes; `false` asks the source to pause. */
   push(chunk: Buffer): boolean {
     if (this.#state !== "open") return true
-    this.#size = this.#options.events ? eventSize(this.#size, chunk) : this.#size + chunk.byteLength
+    if (this.#options.events) this.#measureEvent(chunk)
+    else this.#size += chunk.byteLength
     if (this.#size > this.#options.limit) {
       this.#exceed()
       return true
@@ -159,6 +162,15 @@ export class ResponseBody {
     this.#source.abort(reason ?? new ConnectionClosed({ description: "nobody reads the answer" }))
   }
 
+  /** An empty line ends an event, also one of which a part came before. */
+  #measureEvent(chunk: Buffer): void {
+    const end = Math.max(chunk.lastIndexOf("\n\n"), chunk.lastIndexOf("\r\r"), chunk.lastIndexOf("\n\r\n"))
+    const seam = this.#tail + chunk.toString("latin1", 0, 2)
+    if (end !== -1) this.#size = chunk.byteLength - end
+    else this.#size = /\n\r?\n|\r\r/.test(seam) ? chunk.byteLength : this.#size + chunk.byteLength
+    this.#tail = (this.#tail + chunk.toString("latin1", Math.max(0, chunk.byteLength - 2))).slice(-2)
+  }
+
   #take(): Buffer {
     const whole = this.#whole()
     this.#chunks = []
@@ -202,9 +214,3 @@ export class ResponseBody {
 
 /** The same bytes as the platform's own kind of array. */
 const bytesOf = (chunk: Buffer): Uint8Array => new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength)
-
-/** Bytes of the event that has begun, after these: an empty line ends one. */
-const eventSize = (before: number, chunk: Buffer): number => {
-  const end = Math.max(chunk.lastIndexOf("\n\n"), chunk.lastIndexOf("\r\r"), chunk.lastIndexOf("\n\r\n"))
-  return end === -1 ? before + chunk.byteLength : chunk.byteLength - end
-}
