@@ -85,8 +85,10 @@ export class RequestHeaders {
     group.throwIfClosed()
     const subject = RequestSubject.ofMessage(message, this.#options.correlation)
     const request = { method: "POST", headers, body }
-    // The end of the call is the end of its requests, so whoever sends one listens to one signal.
-    const signals = [signal ?? subject.call.signal]
+    const { call } = subject
+    // The connection's own call lives long (see `RequestGroup`); what its requests are ended with says when it is over.
+    const own = call === this.#options.owner && signal !== undefined ? [] : [call.signal]
+    const signals = signal === undefined ? own : [signal, ...own]
     return this.#send({ target: this.#endpoint.target, request, subject, signals, group })
   }
 
