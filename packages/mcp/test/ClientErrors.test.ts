@@ -4,9 +4,18 @@ import * as McpTransport from "@letterhead/mcp/McpTransport"
 import type { RecordedRequest } from "@letterhead/testing/RecordedRequest"
 import * as Effect from "effect/Effect"
 import { inspect } from "node:util"
-import { ADA, forEachCase, forEachTalk, isCall, open } from "./support/ClientCases.ts"
+import { ADA, forEachCase, forEachTalk, isCall, isCancellation, open } from "./support/ClientCases.ts"
 import * as Clients from "./support/Clients.ts"
 import * as Harness from "./support/Harness.ts"
+
+const EVENTS = { "content-type": "text/event-stream" }
+const event = (message: object) => `data: ${JSON.stringify({ jsonrpc: "2.0", ...message })}\n\n`
+
+/** Answers, and answers once more with an error that quotes the session. */
+const twice = ({ headers, rpcId: id }: RecordedRequest) =>
+  event({ id, result: { resultType: "complete", content: [] } }) +
+  event({ id, error: { code: -1, message: String(headers.get("x-session")) } })
+const refusal = ({ headers }: RecordedRequest) => `no ${headers.get("x-session") ?? "canary of nobody"}`
 
 describe("what a server says", () => {
   forEachCase("F83: an error of its own is the call's, with what was sent masked, and no error of the SDK", (options) =>
@@ -61,6 +70,28 @@ describe("what a server says", () => {
         assert.notInclude(text, "canary-4711")
         assert.notStrictEqual(text, "answered")
       }
+    })
+  )
+
+  forEachTalk("F83: nor does it in an answer to what was answered before, or is being cancelled", (options) =>
+    Effect.gen(function* () {
+      const { client, server } = yield* open(options)
+      yield* server.respondNext({ status: 200, when: isCall, headers: EVENTS, body: twice })
+      yield* McpTransport.call((request) => client.callTool("echo", {}, request)).pipe(Harness.asSession("canary-4711"))
+      yield* Harness.until(Effect.sync(() => client.errors.length > 0))
+      if (options.era === "legacy") {
+        const seen = client.errors.length
+        yield* server.respondNext({ hang: "before headers", when: isCall })
+        yield* server.respondNext({ status: 400, when: isCancellation, body: refusal })
+        yield* Effect.flip(
+          McpTransport.call((request) => client.callTool("echo", {}, request), { timeout: 200 }).pipe(
+            Harness.asSession("canary-4711")
+          )
+        )
+        yield* Harness.until(Effect.sync(() => client.errors.length > seen))
+        assert.include(inspect(client.errors), "no ***")
+      }
+      assert.notInclude(inspect(client.errors, { depth: 8 }), "canary")
     })
   )
 

@@ -44,9 +44,9 @@ export class CallCorrelation {
     return this.#entries().map(({ id }) => id)
   }
 
-  /** The calls whose requests are under way. */
+  /** The calls whose requests are under way or being cancelled. */
   calls(): ReadonlySet<Call> {
-    return new Set(this.#entries().map(({ call }) => call))
+    return new Set([...this.#entries(), ...(this.#cancellations?.values() ?? [])].map(({ call }) => call))
   }
 
   /** The requests that are under way in a session. */

@@ -23,16 +23,14 @@ export const isAnswer = (message: JSONRPCMessage): message is JSONRPCResultRespo
 
 export const isResult = (message: JSONRPCMessage): message is JSONRPCResultResponse => "result" in message
 
-/** The same of what is yet to be told a message: one that is plainly a result, and nothing else beside. */
+/** The same of what is not known to be a message yet: whether it is plainly a result, as the SDK's schema has it. */
 export const isPlainResult = (value: unknown): value is JSONRPCResultResponse =>
-  typeof value === "object" &&
-  value !== null &&
-  "jsonrpc" in value &&
-  value.jsonrpc === "2.0" &&
-  "id" in value &&
-  (typeof value.id === "string" || typeof value.id === "number") &&
-  "result" in value &&
-  typeof value.result === "object" &&
-  value.result !== null &&
-  !("error" in value) &&
-  !("method" in value)
+  isRecord(value) &&
+  value["jsonrpc"] === "2.0" &&
+  (typeof value["id"] === "string" || typeof value["id"] === "number") &&
+  isRecord(value["result"]) &&
+  (value["result"]["_meta"] === undefined || isRecord(value["result"]["_meta"])) &&
+  Object.keys(value).length === 3
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value)

@@ -22,7 +22,7 @@ import type { Call } from "../call/Call.ts"
 import type { CallCorrelation, RequestId } from "../call/CallCorrelation.ts"
 import { carried } from "../call/CarriedCall.ts"
 import { CLOSE_TIMEOUT, within } from "./Deadline.ts"
-import { ConnectionClosed, type McpErrorReason, PrincipalMismatch } from "../McpError.ts"
+import { ConnectionClosed, type McpErrorReason, PrincipalMismatch, ProtocolFailed } from "../McpError.ts"
 import * as Masking from "../failure/Masking.ts"
 import * as MessageFacts from "../message/MessageFacts.ts"
 import { isAnswer, isRequest, isResult } from "../message/MessageKind.ts"
@@ -71,10 +71,13 @@ export class CorrelatingTransport implements Transport {
       onclose: () => this.onclose?.(),
       onerror: (error) => this.onerror?.(this.#shown(error)),
       onmessage: (message, extra) => {
-        if (!isAnswer(message) || message.id === undefined) return this.onmessage?.(message, extra)
-        const call = correlation.request(message.id)
-        if (call !== undefined) this.onanswer?.(call, message)
-        correlation.close(message.id)
+        if (!isAnswer(message)) return this.onmessage?.(message, extra)
+        const { id } = message
+        const call = id === undefined ? undefined : correlation.request(id)
+        // An SDK would quote it, and whose headers stand in it nobody knows.
+        if (id === undefined || call === undefined) return this.onerror?.(new RequestFailure.RequestFailure(UNASKED))
+        this.onanswer?.(call, message)
+        correlation.close(id)
         this.onmessage?.(isResult(message) ? message : masked(message, this.#sent(call)), extra)
       }
     }
@@ -189,9 +192,17 @@ export class CorrelatingTransport implements Transport {
       return Promise.resolve()
     }
     this.#correlation.cancel(id)
+    const call = this.#correlation.cancellation(id) ?? this.#owner
+    // Until then its call is not over, whoever else of it was answered.
+    const cancelling = { abort: () => {}, fail: () => {} }
+    call.enter(cancelling)
     const sending = this.#inner
       .send(message, { requestSignal: AbortSignal.timeout(CANCELLATION_TIMEOUT) })
+      .catch((error: unknown) => {
+        throw new RequestFailure.RequestFailure(SdkFailure.reason(error, call, this.#owner))
+      })
       .finally(() => {
+        call.leave(cancelling)
         this.#correlation.cancelled(id)
         this.#cancelling?.delete(sending)
       })
@@ -209,5 +220,10 @@ const masked = (message: JSONRPCErrorResponse, sent: ReadonlyArray<Masking.Sent>
 
 /** The code by which both SDKs tell their callers that a connection was closed. */
 const CONNECTION_CLOSED = -32_000
+
+const UNASKED = new ProtocolFailed({
+  code: undefined,
+  description: "the server answered something that was not asked, or not any more: no request under way has the id"
+})
 
 const STREAM_ENDED = new ConnectionClosed({ description: "the server ended its answer before it was complete" })

@@ -1,10 +1,7 @@
 /** The events of a stream of `text/event-stream`, as its bytes come. */
 import * as Sse from "effect/encoding/Sse"
 
-/**
- * Takes the bytes of a stream in order; tells `take` of each event with data when it is complete, and of the server's
- * `retry`. An event without data says no more than where to resume.
- */
+/** Takes the bytes of a stream in order; tells `take` of each event when it is complete, and of the server's `retry`. */
 export const make = (take: (event: Sse.AnyEvent) => void): ((bytes: Uint8Array) => void) => {
   const decoder = new TextDecoder()
   const parser = parserFor(take)
@@ -21,8 +18,7 @@ export const all = (bytes: Buffer): ReadonlyArray<Sse.AnyEvent> => {
 /** How large an event may be is bounded where the bytes are read. */
 const UNBOUNDED = { maxEventSize: Number.POSITIVE_INFINITY }
 
-const parserFor = (take: (event: Sse.AnyEvent) => void): Sse.Parser =>
-  Sse.makeParser((event) => (event._tag === "Event" && event.data === "" ? undefined : take(event)), UNBOUNDED)
+const parserFor = (take: (event: Sse.AnyEvent) => void): Sse.Parser => Sse.makeParser(take, UNBOUNDED)
 
 /** The bytes of the first event, if these hold all of it. */
 export const first = (bytes: Buffer): Buffer | undefined => {

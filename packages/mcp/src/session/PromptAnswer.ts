@@ -45,10 +45,13 @@ export const find = async (response: HttpResponse, id: RequestId): Promise<Promp
   }
 }
 
-/** Reads what comes after so many bytes, which most often is nothing. */
+/**
+ * Reads what comes after so many bytes, which most often is nothing. An event without data says no more than where to
+ * resume, and `retry` when: an answered request is not.
+ */
 const follow = (response: HttpResponse, after: number, listener: Listener): void => {
   const take = (event: AnyEvent) => {
-    if (event._tag === "Event" && event.event === "message") {
+    if (event._tag === "Event" && event.event === "message" && event.data !== "") {
       pass(() => parseJSONRPCMessage(JSON.parse(event.data)), listener)
     }
   }
