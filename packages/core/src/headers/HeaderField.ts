@@ -67,7 +67,7 @@ const OWNED_NAMES: ReadonlySet<string> = new Set([
   "upgrade",
   "x-real-ip"
 ])
-const OWNED_PREFIXES = ["mcp-", "sec-", "x-forwarded-"] as const
+const OWNED_PREFIXES = /^(?:mcp|sec|x-forwarded)-/
 
 /** What passthrough may forward where the entry names it, and no source may set of its own accord. */
 const FORWARDED_NAMES: ReadonlySet<string> = new Set(["proxy-authorization"])
@@ -79,7 +79,7 @@ const FORWARDED_NAMES: ReadonlySet<string> = new Set(["proxy-authorization"])
  */
 export const isProtocolOwned = (name: string): boolean => {
   const folded = foldName(name)
-  return OWNED_NAMES.has(folded) || OWNED_PREFIXES.some((prefix) => folded.startsWith(prefix))
+  return OWNED_NAMES.has(folded) || OWNED_PREFIXES.test(folded)
 }
 
 /** Whether a name is the protocol's but for passthrough, which forwards it where the entry says so (design rule 2). */

@@ -92,8 +92,10 @@ export class Call {
   /** This call as one of its requests; all of them have one call id. What its fiber knew goes before `otherwise`. */
   asking({ method, nextCallId, server, tool }: RequestFacts, otherwise: Context.Context<never>): Call {
     const callId = this.context.callId ?? (this.#life.callId ??= nextCallId())
-    const facts = { ...withoutTool(this.context), callId, server, method }
-    const context = tool === undefined ? facts : { ...facts, tool }
+    const context =
+      tool === undefined
+        ? { ...withoutTool(this.context), callId, server, method }
+        : { ...this.context, callId, server, method, tool }
     this.#life.latest = context
     return new Call(context, this.#known, this, otherwise, this)
   }

@@ -83,11 +83,11 @@ export const invoke = <A>(
   Effect.contextWith((services: Context.Context<never>) => {
     const made = new Call(Context.get(services, CurrentCall), services, options)
     const milliseconds = options.timeout ?? TIMEOUT_DEFAULT
-    return Effect.callback<A, unknown>((resume) => {
+    return Effect.callback<A, McpError>((resume) => {
       const fail = (error: unknown) => {
         made.abort()
         answered()
-        resume(Effect.fail(error))
+        resume(translate(error, made, destination))
       }
       const answered = CallDeadlines.start(Context.get(services, Clock.Clock), milliseconds, () =>
         fail(timedOut(made, destination, milliseconds))
@@ -106,7 +106,7 @@ export const invoke = <A>(
         made.abort()
         answered()
       })
-    }).pipe(Effect.catch((error) => translate(error, made, destination)))
+    })
   })
 
 const timedOut = ({ latest }: Call, destination: Destination, milliseconds: number): McpError => {
