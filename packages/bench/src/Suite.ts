@@ -92,14 +92,13 @@ export const run = async (options: SuiteOptions): Promise<Results> => {
   }
 }
 
-/** What else the machine does lasts for seconds: the rounds of two that are compared lie as far from each other as can be. */
 const callRounds = async (programs: ReadonlyMap<string, ClientProgram>, options: SuiteOptions) => {
   const rounds = new Map(options.loads.map((load) => [loadName(load), new Rounds()]))
   const turns = groups.map((group) => new Map([...programs].filter(([name]) => group.has(name))))
-  for (let round = 0; round < options.rounds; round++) {
-    options.progress(`calls, round ${round + 1} of ${options.rounds}`)
-    for (const load of options.loads) {
-      for (const group of turns) {
+  for (const load of options.loads) {
+    options.progress(`calls, ${loadName(load)} in flight`)
+    for (const group of turns) {
+      for (let round = 0; round < options.rounds; round++) {
         await rounds.get(loadName(load))?.add(contestants(group, calls(load, options.milliseconds)), round)
       }
     }
