@@ -18,7 +18,7 @@ const { values } = parseArgs({
 const quick = values.quick === true
 
 const results = await run({
-  rounds: quick ? 3 : 9,
+  rounds: quick ? 3 : 15,
   milliseconds: 120,
   resolvings: quick ? 101 : 301,
   loads: quick ? LOADS.filter(({ format, inFlight }) => format === "json" && inFlight < 128) : LOADS,
