@@ -41,9 +41,8 @@ export const entryOf = (
   })
 }
 
-/** Everything that is logged at any level while `effect` runs, as text. */
-export const logged = <A, E, R>(effect: Effect.Effect<A, E, R>) => {
-  const lines: Array<string> = []
+/** Everything that is logged at any level while `effect` runs, as text; into `lines`, for who waits for it. */
+export const logged = <A, E, R>(effect: Effect.Effect<A, E, R>, lines: Array<string> = []) => {
   const logger = Logger.make<unknown, void>(({ cause, logLevel, message }) => {
     const reasons = cause.reasons.length === 0 ? "" : Cause.pretty(cause)
     lines.push([logLevel, ...[message].flat().map(String), reasons].join(" "))
