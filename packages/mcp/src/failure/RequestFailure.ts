@@ -31,3 +31,6 @@ export const find = (error: unknown): McpErrorReason | undefined => {
   }
   return undefined
 }
+
+/** What a client of an SDK is told of something that was thrown. */
+export const asError = (thrown: unknown): Error => (thrown instanceof Error ? thrown : new Error(String(thrown)))

@@ -10,6 +10,7 @@ import type { Transform } from "node:stream"
 import type { Dispatcher } from "undici"
 import * as ContentDecoding from "./ContentDecoding.ts"
 import { HttpResponse } from "./HttpResponse.ts"
+import * as MediaType from "./MediaType.ts"
 import { ConnectionClosed, ProtocolFailed } from "../McpError.ts"
 import { RequestFailure } from "../failure/RequestFailure.ts"
 import type { RequestGroup } from "./RequestGroup.ts"
@@ -123,7 +124,7 @@ class HttpExchange implements Dispatcher.DispatchHandler {
       },
       {
         limit: this.#options.limit,
-        events: /^\s*text\/event-stream\b/i.test(String(fields["content-type"] ?? "")),
+        events: MediaType.essence(String(fields["content-type"] ?? "")) === MediaType.EVENT_STREAM,
         onExceeded: this.#options.onExceeded
       }
     )

@@ -27,6 +27,7 @@ import * as HttpExchange from "./HttpExchange.ts"
 import { HttpLimits } from "./HttpLimits.ts"
 import * as HttpRequest from "./HttpRequest.ts"
 import type { HttpResponse } from "./HttpResponse.ts"
+import * as MediaType from "./MediaType.ts"
 import type { RequestGroup } from "./RequestGroup.ts"
 import * as Masking from "../failure/Masking.ts"
 import * as Proof from "./Proof.ts"
@@ -296,7 +297,7 @@ const failed = async (response: HttpResponse, failure: RequestFailure): Promise<
 }
 
 const isJson = (response: HttpResponse): boolean =>
-  /^\s*application\/json\b/i.test(response.field("content-type") ?? "")
+  MediaType.essence(response.field("content-type")) === MediaType.JSON_TEXT
 
 const challengeOf = (response: HttpResponse) => {
   const wwwAuthenticate = response.field("www-authenticate")

@@ -13,7 +13,9 @@ import {
   StreamableHTTPClientTransport,
   type StreamableHTTPClientTransportOptions
 } from "@modelcontextprotocol/client"
+import { asError } from "../failure/RequestFailure.ts"
 import type { HttpResponse } from "../http/HttpResponse.ts"
+import * as MediaType from "../http/MediaType.ts"
 import { RequestGroup } from "../http/RequestGroup.ts"
 import { isPlainResult, isRequest } from "../message/MessageKind.ts"
 import * as PromptAnswer from "./PromptAnswer.ts"
@@ -98,8 +100,9 @@ export class DirectTransport extends StreamableHTTPClientTransport {
       const response = await this.#post(message, fields, body, this.#requests, signal)
       if (response.status !== 200) return response
       const type = response.field("content-type") ?? ""
-      if (/^\s*text\/event-stream\s*(?:;|$)/i.test(type)) return await this.#stream(message, response, options)
-      if (!/^\s*application\/json\s*(?:;|$)/i.test(type)) return response
+      const essence = MediaType.essence(type)
+      if (essence === MediaType.EVENT_STREAM) return await this.#stream(message, response, options)
+      if (essence !== MediaType.JSON_TEXT) return response
       const text = await response.text()
       const answer: unknown = JSON.parse(text)
       if (!isPlainResult(answer)) return new Response(text, { headers: { "content-type": type } })
@@ -160,8 +163,6 @@ export class DirectTransport extends StreamableHTTPClientTransport {
     return fields
   }
 }
-
-const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)))
 
 /** Made once: each would look for where it comes from. */
 const CLOSED = new DOMException("the transport was closed", "AbortError")

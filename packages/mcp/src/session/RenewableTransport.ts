@@ -27,7 +27,7 @@ import { CLOSE_TIMEOUT, within } from "./Deadline.ts"
 import { CallTimedOut, ConnectionClosed, type McpErrorReason } from "../McpError.ts"
 import { isAnswer, isRequest } from "../message/MessageKind.ts"
 import { Renewal } from "./Renewal.ts"
-import { RequestFailure } from "../failure/RequestFailure.ts"
+import { asError, RequestFailure } from "../failure/RequestFailure.ts"
 import * as SdkFailure from "../failure/SdkFailure.ts"
 import { SessionHandshake } from "./SessionHandshake.ts"
 import { cancelledId, isDiscover, isInitialize, isInitialized, isOfAnySession } from "./SessionMessages.ts"
@@ -314,5 +314,3 @@ const CLOSED = { description: "the connection was closed before the call was ans
 /** Whether a refusal says that the server does not know the session any more; it took nothing. */
 const isForgotten = ({ transport, kind }: Carrier, error: unknown): boolean =>
   error instanceof SdkHttpError && error.status === 404 && (kind === "sse" || transport.sessionId !== undefined)
-
-const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)))

@@ -19,10 +19,11 @@ import {
   type TransportSendOptions
 } from "@modelcontextprotocol/client"
 import type { Event } from "effect/encoding/Sse"
+import * as MediaType from "../http/MediaType.ts"
 import type { Carrier, Lost } from "./Carrier.ts"
 import * as EventReader from "./EventReader.ts"
 import { ConnectionClosed, HttpFailed, type McpErrorReason, ProtocolFailed } from "../McpError.ts"
-import { RequestFailure } from "../failure/RequestFailure.ts"
+import { asError, RequestFailure } from "../failure/RequestFailure.ts"
 
 export interface SseTransportOptions {
   readonly url: URL
@@ -57,7 +58,7 @@ class SseTransport implements Transport {
     if (this.#started) throw new Error("the transport was started before")
     this.#started = true
     const response = await this.#options.fetch(this.#options.url, {
-      headers: this.#headers({ accept: EVENT_STREAM }),
+      headers: this.#headers({ accept: MediaType.EVENT_STREAM }),
       signal: this.#closed.signal
     })
     const refused = refusal(response)
@@ -124,12 +125,10 @@ class SseTransport implements Transport {
     try {
       this.onmessage?.(parseJSONRPCMessage(JSON.parse(data)))
     } catch (error) {
-      this.onerror?.(error instanceof Error ? error : new Error(String(error)))
+      this.onerror?.(asError(error))
     }
   }
 }
-
-const EVENT_STREAM = "text/event-stream"
 
 const readEvents = async (response: Response, take: (event: Event) => void): Promise<void> => {
   if (response.body === null) return
@@ -152,8 +151,7 @@ const readEvents = async (response: Response, take: (event: Event) => void): Pro
 /** Why an answer is no event stream. */
 const refusal = (response: Response): McpErrorReason | undefined => {
   if (!response.ok) return new HttpFailed({ status: response.status, description: NO_STREAM })
-  const type = response.headers.get("content-type") ?? ""
-  if (type.split(";").at(0)?.trim().toLowerCase() === EVENT_STREAM) return undefined
+  if (MediaType.essence(response.headers.get("content-type")) === MediaType.EVENT_STREAM) return undefined
   return new ProtocolFailed({ code: undefined, description: NOT_SSE })
 }
 
