@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as AuthorizationServer from "./support/AuthorizationServer.ts"
 import * as Browser from "./support/Browser.ts"
 import { errorsOf, person } from "./support/Command.ts"
-import { atTerminal, hasTerminal } from "./support/Terminal.ts"
+import { atTerminal, describeAtTerminal } from "./support/Terminal.ts"
 
 /** A person who has a server that asks for a sign-in. */
 const someone = Effect.fnUntraced(function* (behaviour: AuthorizationServer.Behaviour = {}, storage = "filesystem") {
@@ -59,7 +59,7 @@ describe.concurrent("without a terminal", () => {
   )
 })
 
-describe.skipIf(!hasTerminal).concurrent("without a browser, at a terminal", () => {
+describeAtTerminal("without a browser, at a terminal", () => {
   it.live("the address is shown, and --no-browser named", () =>
     Effect.gen(function* () {
       const { of } = yield* someone()

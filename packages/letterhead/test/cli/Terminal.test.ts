@@ -2,17 +2,15 @@
  * What a person at a terminal sees. The terminal is a real one, of `script` from util-linux; where there is none of
  * that kind (macOS has another `script`), these tests are skipped.
  */
-import { describe, expect, it } from "@effect/vitest"
+import { expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { person } from "./support/Command.ts"
-import { atTerminal, hasTerminal } from "./support/Terminal.ts"
+import { atTerminal, describeAtTerminal } from "./support/Terminal.ts"
 
 const ESCAPE = "\u001b"
 const url = "http://127.0.0.1:9/mcp"
 
-const suite = hasTerminal ? describe.concurrent : describe.skip
-
-suite("at a terminal", () => {
+describeAtTerminal("at a terminal", () => {
   it.live("there are colours; with NO_COLOR or TERM=dumb, and in a pipe, there is no escape at all", () =>
     Effect.gen(function* () {
       const someone = yield* person

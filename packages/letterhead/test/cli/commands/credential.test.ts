@@ -5,7 +5,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as LoopbackServer from "@letterhead/testing/LoopbackServer"
 import * as Effect from "effect/Effect"
 import { errorsOf, person, type Person } from "../support/Command.ts"
-import { atTerminal, hasTerminal } from "../support/Terminal.ts"
+import { atTerminal, describeAtTerminal } from "../support/Terminal.ts"
 
 const KEY = "canary-of-the-api-key-5f0e"
 const TOKEN = "canary-of-the-token-81bc"
@@ -252,9 +252,7 @@ describe.concurrent("credential", () => {
   )
 })
 
-const suite = hasTerminal ? describe.concurrent : describe.skip
-
-suite("credential set at a terminal", () => {
+describeAtTerminal("credential set at a terminal", () => {
   it.live("a sensitive value is asked for without showing it, and one that is not sensitive is shown", () =>
     Effect.gen(function* () {
       const of = yield* someone()

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as BoundTokens from "../../e2e/support/BoundTokens.ts"
 import * as AuthorizationServer from "../support/AuthorizationServer.ts"
 import { errorsOf } from "../support/Command.ts"
-import { atTerminal, hasTerminal } from "../support/Terminal.ts"
+import { atTerminal, describeAtTerminal } from "../support/Terminal.ts"
 import { keptBy, login, someone } from "../support/Someone.ts"
 
 const { CANARY } = AuthorizationServer
@@ -172,7 +172,7 @@ describe.concurrent("letterhead login", () => {
   )
 })
 
-describe.skipIf(!hasTerminal).concurrent("letterhead login at a terminal", () => {
+describeAtTerminal("letterhead login at a terminal", () => {
   it.live("a pasted address of 8,192 characters signs in, and none of it is shown", () =>
     Effect.gen(function* () {
       const server = yield* AuthorizationServer.make()

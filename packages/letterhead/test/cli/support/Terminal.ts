@@ -1,10 +1,14 @@
 /** The command at a real terminal, of `script` from util-linux. */
 import { spawn, spawnSync } from "node:child_process"
+import { describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { MAIN, type Person } from "./Command.ts"
 
 /** Whether there is that `script`; macOS has another. */
-export const hasTerminal = spawnSync("script", ["--version"]).stdout?.toString().includes("util-linux") ?? false
+const hasTerminal = spawnSync("script", ["--version"]).stdout?.toString().includes("util-linux") ?? false
+
+/** Tests at a terminal, which are skipped where there is none. */
+export const describeAtTerminal = describe.skipIf(!hasTerminal).concurrent
 
 export interface TerminalOptions {
   readonly env?: Readonly<Record<string, string>>
