@@ -27,25 +27,33 @@ export const make = ({ clients = [], resource }: ProviderOptions): Effect.Effect
           cookies: { keys: ["loopback"] },
           rotateRefreshToken: true,
           features: {
-            devInteractions: { enabled: true },
-            registration: { enabled: true },
-            revocation: { enabled: true },
+            ...featuresFor(resource, { scope: "read write" }),
             clientCredentials: { enabled: true },
             deviceFlow: { enabled: true },
-            dPoP: { enabled: true, nonceSecret: randomBytes(32), requireNonce: () => true },
-            resourceIndicators: {
-              enabled: true,
-              useGrantedResource: () => true,
-              getResourceServerInfo: (_, asked) => {
-                if (asked !== resource) throw new Error(`tokens are not for ${asked}`)
-                return { scope: "read write", audience: resource }
-              }
-            }
+            dPoP: { enabled: true, nonceSecret: randomBytes(32), requireNonce: () => true }
           }
         })
     ),
     ({ origin }) => ({ issuer: origin })
   )
+
+/** People sign in by forms, clients register themselves, and tokens are for one resource alone. */
+export const featuresFor = (
+  resource: string,
+  granted: { readonly scope: string; readonly accessTokenTTL?: number }
+) => ({
+  devInteractions: { enabled: true },
+  registration: { enabled: true },
+  revocation: { enabled: true },
+  resourceIndicators: {
+    enabled: true,
+    useGrantedResource: () => true,
+    getResourceServerInfo: (_: unknown, asked: string) => {
+      if (asked !== resource) throw new Error(`tokens are not for ${asked}`)
+      return { ...granted, audience: resource }
+    }
+  }
+})
 
 /** Its issuer is where it is served, which is known once it is. */
 export const serve = Effect.fnUntraced(function* (make: (origin: string) => Provider) {

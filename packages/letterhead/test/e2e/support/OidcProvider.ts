@@ -8,7 +8,7 @@ import * as LoopbackListener from "@letterhead/testing/LoopbackListener"
 import * as LoopbackServer from "@letterhead/testing/LoopbackServer"
 import * as Effect from "effect/Effect"
 import { Provider } from "oidc-provider"
-import { serve } from "../../../../oauth/test/support/OidcProvider.ts"
+import { featuresFor, serve } from "../../../../oauth/test/support/OidcProvider.ts"
 
 /** Seconds that an access token lives. */
 const LIFETIME = 8
@@ -54,17 +54,5 @@ const providerOf = (issuer: string, resource: string) =>
     scopes: ["openid", "offline_access", SCOPE],
     cookies: { keys: ["loopback"] },
     rotateRefreshToken: true,
-    features: {
-      devInteractions: { enabled: true },
-      registration: { enabled: true },
-      revocation: { enabled: true },
-      resourceIndicators: {
-        enabled: true,
-        useGrantedResource: () => true,
-        getResourceServerInfo: (_, asked) => {
-          if (asked !== resource) throw new Error(`tokens are not for ${asked}`)
-          return { scope: SCOPE, audience: resource, accessTokenTTL: LIFETIME }
-        }
-      }
-    }
+    features: featuresFor(resource, { scope: SCOPE, accessTokenTTL: LIFETIME })
   })
