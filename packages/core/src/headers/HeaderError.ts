@@ -284,7 +284,7 @@ export class TokenFailed extends Data.TaggedError("TokenFailed")<{
   readonly withoutSignIn?: true
 }> {
   override get message(): string {
-    const kept = this.withoutSignIn === true ? "" : "the sign-in is kept, "
+    const kept = this.withoutSignIn === true ? "" : "whoever was signed in still is, "
     return `the authorization server gave no usable answer: ${this.description}; ${kept}try again later`
   }
 }
